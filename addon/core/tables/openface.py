@@ -1,0 +1,230 @@
+"""OpenFace's tables, 1.x to 2.2, and what other programs saved of them -> Table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+from pathlib import Path
+
+import numpy as np
+
+from ..attributes import UNITS
+from ..errors import TableError
+from .clock import NoClock, read_clock
+from .recognise import INTENSITIES, POSE, canonical, openface_format, refusal
+from .text import Columns, read_columns
+
+MINIMUM_CONFIDENCE = 0.7  # below it OpenFace's author calls a row failed
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One face of an OpenFace table, in the file's own scale, in the order of its clock.
+
+    frames int64 [F]; times float64 [F] seconds by the file's clock (not shifted to 0), strictly increasing, or None
+    where there is no clock; intensities float32 [F,17] points 0..5 in the order of UNITS; pose float32 [F,3] pitch,
+    yaw, roll in radians with OpenFace's signs; confidence float32 [F] (1 where the table has none); valid bool [F]:
+    rows that can be trusted; lines int64 [F]: the file's own line numbers. `present` names the attributes that the
+    table has; what it lacks is 0. `rate` is rows a second (None for a still), `clock_problem` why times is None.
+    `divided` says that the intensities look as if somebody had divided them by 5 already. `report` tells what was
+    done, one sentence a line.
+    """
+
+    path: Path
+    format: str
+    faces: tuple[int, ...]
+    face: int
+    frames: np.ndarray
+    times: np.ndarray | None
+    intensities: np.ndarray
+    pose: np.ndarray
+    confidence: np.ndarray
+    valid: np.ndarray
+    lines: np.ndarray
+    present: frozenset[str]
+    columns: tuple[str, ...]
+    rate: float | None
+    clock_problem: str
+    divided: bool
+    report: tuple[str, ...]
+
+    @property
+    def is_still(self) -> bool:
+        """A table of one row: a pose for the current frame, not a recording."""
+        return len(self.frames) == 1
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def read_openface(path: Path, face, rate, divided, minimum_confidence: float, need_clock: bool) -> Table:
+    """See addon.core.tables.read_table."""
+    if rate is not None and not 0.01 <= rate <= 10_000:
+        raise TableError(f"{path.name}: a rate of {rate:g} rows a second is not possible.")
+    spelling: dict[str, str] = {}
+
+    def choose(header: tuple[str, ...]) -> list[str]:
+        spelling.update(canonical(header))
+        if not any(name in spelling for name in INTENSITIES):
+            raise TableError(f"{path.name} {refusal(header)}.")
+        return list(spelling.values())
+
+    table = read_columns(path, choose, text=("timestamp", "time"))
+    notes = list(table.notes)
+    columns = {name: table.values[:, table.names.index(own)] for name, own in spelling.items()}
+    rows, faces, face = _choose_face(path, columns, face, notes)
+    columns = {name: values[rows] for name, values in columns.items()}
+    lines = table.lines[rows]
+
+    present = _present(columns, notes)
+    intensities = _together(columns, INTENSITIES, present, UNITS, len(rows))
+    pose = _together(columns, POSE, present, ("pose_pitch", "pose_yaw", "pose_roll"), len(rows))
+    valid = _trusted(columns, intensities, pose, minimum_confidence, notes)
+
+    try:
+        clock = read_clock(columns.get("frame"), columns.get("timestamp"), valid, rate)
+    except NoClock as reason:
+        if need_clock:
+            raise TableError(
+                f"{path.name} has no usable clock, so say how many rows a second it has: {reason}."
+            ) from None
+        order, times, rows_a_second, problem = np.arange(len(rows)), None, None, str(reason)
+    else:
+        order, times, rows_a_second, problem = clock.order, clock.times, clock.rate, ""
+        notes += clock.notes
+    intensities, pose, valid, lines = intensities[order], pose[order], valid[order], lines[order]
+    frames = columns.get("frame")
+    frames = np.arange(1, len(rows) + 1) if frames is None or not np.isfinite(frames).all() else np.rint(frames)
+    confidence = np.nan_to_num(columns.get("confidence", np.ones(len(rows))))[order]
+
+    suspected = _looks_divided(table, intensities[valid])
+    intensities, pose = _scale(intensities, pose, valid, suspected, divided, notes)
+    return Table(
+        path=path,
+        format=openface_format(table.header, len(faces) > 1),
+        faces=faces,
+        face=face,
+        frames=frames.astype(np.int64)[order],
+        times=times,
+        intensities=np.where(valid[:, None], np.nan_to_num(intensities), 0).astype(np.float32),
+        pose=np.where(valid[:, None], np.nan_to_num(pose), 0).astype(np.float32),
+        confidence=confidence.astype(np.float32),
+        valid=valid,
+        lines=lines,
+        present=present,
+        columns=table.header,
+        rate=rows_a_second,
+        clock_problem=problem,
+        divided=suspected,
+        report=tuple(notes),
+    )
+
+
+def _choose_face(path, columns: dict[str, np.ndarray], face: int | None, notes: list[str]):
+    """(row indices, all faces, the chosen one): as asked, else the face with most rows."""
+    ids = columns.get("face_id", columns.get("face"))
+    if ids is None:
+        if face not in (None, 0):
+            raise TableError(
+                f"{path.name} holds one face without a number, so there is no face {face}: leave the face out."
+            )
+        return np.arange(len(next(iter(columns.values())))), (0,), 0
+    known = np.isfinite(ids)
+    if not known.any():
+        raise TableError(f"{path.name} gives no row a face: its column of faces is empty.")
+    if not known.all():
+        notes.append(f"{_rows(int((~known).sum()))} without the number of a face left out.")
+    numbers, counts = np.unique(np.rint(ids[known]).astype(int), return_counts=True)
+    listed = ", ".join(f"{n} ({_rows(c)})" for n, c in zip(numbers[:12], counts[:12], strict=True))
+    if face is None:
+        face = int(numbers[counts.argmax()])
+        if len(numbers) > 1:
+            notes.append(f"Faces {listed}: face {face}, the one with most rows, was chosen.")
+    elif face not in numbers:
+        raise TableError(f"{path.name} has no face {face}: it has {listed}.")
+    rows = np.flatnonzero(known & (np.rint(np.nan_to_num(ids, nan=-1e9)) == face))
+    return rows, tuple(int(n) for n in numbers), int(face)
+
+
+def _present(columns: dict[str, np.ndarray], notes: list[str]) -> frozenset[str]:
+    attributes = dict(zip((*INTENSITIES, *POSE), (*UNITS, "pose_pitch", "pose_yaw", "pose_roll"), strict=True))
+    empty = [name for name in attributes if name in columns and not np.isfinite(columns[name]).any()]
+    if empty:
+        notes.append(f"Without a single number, so at rest: {', '.join(empty)}.")
+    absent = [name for name in attributes if name not in columns]
+    if absent:
+        notes.append(f"Not in the table, so at rest: {', '.join(absent)}.")
+    return frozenset(attributes[name] for name in attributes if name not in absent and name not in empty)
+
+
+def _together(columns, names, present: frozenset[str], attributes, count: int) -> np.ndarray:
+    """float64 [R, len(names)]; 0 for what the table lacks, NaN for a missing cell."""
+    out = np.zeros((count, len(names)))
+    for i, (name, attribute) in enumerate(zip(names, attributes, strict=True)):
+        if attribute in present:
+            out[:, i] = columns[name]
+    return out
+
+
+def _trusted(columns, intensities, pose, minimum_confidence: float, notes: list[str]) -> np.ndarray:
+    success, confidence = columns.get("success"), columns.get("confidence")
+    failed = np.zeros(len(intensities), bool)
+    if success is not None:
+        failed |= ~(success > 0.5)
+    if confidence is not None:
+        failed |= ~(confidence >= minimum_confidence)
+    # where OpenFace sees no face it writes zeros everywhere, and columns saved again may have lost `success`
+    blank = (pose == 0).all(1) & (intensities == 0).all(1)
+    if not blank.all():
+        failed |= blank
+    missing = ~(np.isfinite(intensities).all(1) & np.isfinite(pose).all(1))
+    if failed.any():
+        notes.append(
+            f"{_rows(int(failed.sum()))} failed (success 0, confidence below {minimum_confidence:g} or no face)."
+        )
+    if (missing & ~failed).any():
+        cells = int((~np.isfinite(np.c_[intensities, pose])[~failed]).sum())
+        rows = int((missing & ~failed).sum())
+        notes.append(f"{cells:,} empty or NaN cells in {_rows(rows)}: these rows count as failed.")
+    return ~(failed | missing)
+
+
+def _looks_divided(table: Columns, intensities: np.ndarray) -> bool:
+    """Whether AUs may be intensity / 5: none passes 1, and digits or missing columns say that somebody worked on them.
+
+    OpenFace 2 prints hundredths; fifths of them are multiples of .002.
+    """
+    if not len(intensities) or not (highest := np.nanmax(intensities)) or highest > 1:
+        return False
+    hundredths = np.abs(intensities * 100 - np.rint(intensities * 100)).max() < 1e-3
+    fifths = np.abs(intensities * 500 - np.rint(intensities * 500)).max() < 1e-3
+    untouched = any(name.casefold().endswith("_c") for name in table.header)
+    return bool(not untouched or (fifths and not hundredths))
+
+
+def _scale(intensities, pose, valid, suspected: bool, divided: bool | None, notes: list[str]):
+    """Intensities in points, angles in radians."""
+    if divided:
+        intensities = intensities * 5
+        notes.append("The intensities were taken as divided by 5, as asked.")
+    elif suspected and divided is None:
+        notes.append(
+            "No intensity passes 1: they may have been divided by 5 already, or the face is calm; they were taken as "
+            "OpenFace's points (0 to 5), and you can say that they are divided."
+        )
+    if valid.any():
+        highest, lowest = intensities[valid].max(), intensities[valid].min()
+        if highest > 5.001:
+            unit = INTENSITIES[int(intensities[valid].max(0).argmax())]
+            notes.append(f"{unit} reaches {highest:.3g}, more than OpenFace's 5 points.")
+        if lowest < 0:
+            unit = INTENSITIES[int(intensities[valid].min(0).argmin())]
+            notes.append(f"{unit} falls to {lowest:.3g}, below OpenFace's 0 points.")
+        if np.quantile(np.abs(pose[valid]).max(1), 0.9) > pi:
+            pose = np.radians(pose)
+            notes.append("The head's angles are too large for radians: taken as degrees.")
+    return intensities, pose
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"

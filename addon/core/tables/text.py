@@ -1,0 +1,279 @@
+"""A file on disk -> header and wanted columns as numbers, whatever its separators, decimals and encoding."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import TextIOWrapper
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import TableError
+
+LARGEST_FILE = 512 * 2**20  # bytes; about two hours of all 714 columns at 30 rows a second
+LONGEST_HEADER = 2**20  # characters
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+MISSING = {"", "na", "n/a", "nan", "-nan", "null", "none", "nil", ".", "-", "#n/a", "#div/0!", "#num!", "#value!"}
+MISSING_IND = re.compile(r"[-+]?(1\.#.*|(q|s)?nan(\(.*\))?|inf(inity)?)$", re.IGNORECASE)
+
+BINARY_STARTS = {
+    b"PK\x03\x04": "a workbook or a zip archive: save its sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an old Office workbook: save its sheet as CSV",
+    b"\x1f\x8b": "a gzip archive: unpack it first",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"RIFF": "a sound, movie or picture",
+    b"PAR1": "a Parquet file: save it as CSV",
+    b"\x89HDF": "an HDF5 file: save it as CSV",
+    b"\x80\x04": "a Python pickle: save it as CSV",
+}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The wanted columns of a table's data rows.
+
+    `values` float64 [R,C] (NaN where a cell is empty or says NaN), `lines` int64 [R] (the file's own line numbers,
+    from 1), `header` the names of all columns as they stand in the file, `notes` what had to be done to read it.
+    """
+
+    header: tuple[str, ...]
+    names: tuple[str, ...]
+    values: np.ndarray
+    lines: np.ndarray
+    notes: tuple[str, ...]
+
+    def get(self, name: str) -> np.ndarray | None:
+        """float64 [R], or None where the table has no such column."""
+        return self.values[:, self.names.index(name)] if name in self.names else None
+
+
+def column_name(cell: str) -> str:
+    """A header's cell without spaces, quotes and what R puts before a name that began with a space (X.AU01_r)."""
+    name = cell.strip().strip("\"'").strip()
+    return name[2:] if name.startswith("X.") else name
+
+
+def read_columns(path: Path, choose: Callable[[tuple[str, ...]], Sequence[str]], text: Sequence[str] = ()) -> Columns:
+    """Read the columns that `choose(header names)` asks for; it raises TableError for a header that is none of ours.
+
+    `text` names columns in which a cell may hold anything: what is no number there becomes NaN (a clock in words).
+    Raises TableError: not a readable text file, too large, empty, header only, rows that don't fit the header, cells
+    that are no numbers.
+    """
+    encoding, notes = _check_file(path)
+    try:
+        with path.open("rb") as raw, TextIOWrapper(raw, encoding=encoding, errors="replace", newline=None) as stream:
+            return _read(path, stream, choose, set(text), notes)
+    except OSError as error:
+        raise TableError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+    except csv.Error as error:
+        raise TableError(f"{path.name} is not a table of numbers: {error}.") from error
+
+
+def _check_file(path: Path) -> tuple[str, list[str]]:
+    """The file's encoding and notes about it; raises TableError for what is no text."""
+    if path.is_dir():
+        raise TableError(f"{path.name} is a folder, not a table.")
+    if not path.exists():
+        raise TableError(f"{path.name} does not exist in {path.parent}.")
+    if not path.is_file():
+        raise TableError(f"{path.name} is not a plain file.")
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as raw:
+            start = raw.read(65536)
+    except OSError as error:
+        raise TableError(f"{path.name} cannot be read: {error.strerror or error}.") from error
+    if not start.strip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"):
+        raise TableError(f"{path.name} is empty.")
+    for magic, what in BINARY_STARTS.items():
+        if start.startswith(magic):
+            raise TableError(f"{path.name} is not a table but {what}.")
+    if start[4:8] == b"ftyp":
+        raise TableError(f"{path.name} is not a table but a movie.")
+    encoding, note = _encoding(start)
+    if not encoding:
+        raise TableError(f"{path.name} is a binary file, not a table.")
+    if size > LARGEST_FILE:
+        raise TableError(
+            f"{path.name} is {size / 2**20:,.0f} MB and tables of at most {LARGEST_FILE / 2**20:,.0f} MB are read: "
+            "save fewer columns or rows."
+        )
+    return encoding, [note] if note else []
+
+
+def _encoding(start: bytes) -> tuple[str, str]:
+    if start.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig", "A byte order mark at the start was skipped."
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16", "Read as UTF-16 text."
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    half = len(start) // 2
+    if odd > 0.7 * half and even < 0.1 * half:
+        return "utf-16-le", "Read as UTF-16 text (little endian, no byte order mark)."
+    if even > 0.7 * half and odd < 0.1 * half:
+        return "utf-16-be", "Read as UTF-16 text (big endian, no byte order mark)."
+    controls = sum(byte < 32 and byte not in b"\t\r\n\f\x1a" for byte in start)
+    return ("", "") if controls > len(start) / 500 else ("utf-8", "")
+
+
+def _read(path: Path, stream: TextIOWrapper, choose, text: set[str], notes: list[str]) -> Columns:
+    line, first_line = _first_line(path, stream)
+    header_cells, separator = _split_header(line)
+    header = tuple(column_name(cell) for cell in header_cells)
+    names = tuple(choose(header))
+    _refuse_doubles(path, header, names)
+    number, first = next(((n, row) for n, row in enumerate(stream, first_line + 1) if row.strip()), (0, ""))
+    if not first:
+        raise TableError(f"{path.name} holds a header but no rows.")
+    separator, shift, translate = _fit_rows(path, header, first, separator, number, notes)
+    stream.seek(0)
+    for _ in range(first_line):
+        stream.readline()
+    source = (row.replace(", ", "\t") for row in stream) if translate else stream
+    columns = [header.index(name) + shift for name in names]
+    rows = csv.reader(source, delimiter=separator, skipinitialspace=True)
+    width = len(header) + shift
+    values, numbers = _numbers(path, rows, header, width, columns, names, first_line, text, notes)
+    if not len(values):
+        raise TableError(f"{path.name} holds a header but no whole row.")
+    return Columns(header, names, values, numbers, tuple(notes))
+
+
+def _first_line(path: Path, stream: TextIOWrapper) -> tuple[str, int]:
+    """The header line and its number; blank lines and the `sep=;` that Excel understands may stand before it."""
+    number = 0
+    while True:
+        line = stream.readline(LONGEST_HEADER)
+        if not line:
+            raise TableError(f"{path.name} is empty.")
+        if len(line) >= LONGEST_HEADER:
+            raise TableError(f"{path.name} is no table: its first line is longer than {LONGEST_HEADER:,} characters.")
+        number += 1
+        if line.strip() and not re.fullmatch(r"\"?sep=.\"?", line.strip(), re.IGNORECASE):
+            return line, number
+
+
+def _split_header(line: str) -> tuple[list[str], str]:
+    """The header's cells under the separator that gives most of them."""
+    best: tuple[int, list[str], str] = (-1, [], ",")
+    for separator in SEPARATORS:
+        cells = next(csv.reader([line.strip("\r\n")], delimiter=separator, skipinitialspace=True), [])
+        if len(cells) > best[0]:
+            best = (len(cells), cells, separator)
+    cells = best[1]
+    while len(cells) > 1 and not cells[-1].strip():  # a separator after the last name
+        cells = cells[:-1]
+    return cells, best[2]
+
+
+def _refuse_doubles(path: Path, header: tuple[str, ...], names: Iterable[str]) -> None:
+    for name in names:
+        if header.count(name) > 1:
+            places = [str(i + 1) for i, cell in enumerate(header) if cell == name]
+            raise TableError(
+                f"{path.name} names {name} more than once (columns {', '.join(places)}): keep one of them."
+            )
+
+
+def _fit_rows(path, header, first: str, separator: str, number: int, notes: list[str]) -> tuple[str, int, bool]:
+    """How data rows are split: (separator, columns before the header's first, whether ", " must become a tab first).
+
+    Decided on the first data row; every later row is held to it.
+    """
+    width = len(header)
+    cells = next(csv.reader([first.rstrip("\r\n")], delimiter=separator, skipinitialspace=True))
+    extra = len(cells) - width
+    if extra <= 0 or not any(cell.strip() for cell in cells[width:]):
+        return separator, 0, False
+    if extra == 1 and (separator != "," or first.lstrip().startswith('"')):
+        notes.append("The rows have a first column of row names that the header does not name: skipped.")
+        return separator, 1, False
+    if separator == "," and len(first.rstrip().split(", ")) == width:
+        notes.append("Decimal commas were read as points; the columns are told apart by the space after the comma.")
+        return "\t", 0, True
+    if separator == ",":
+        raise TableError(
+            f"{path.name}, line {number}: {len(cells)} cells under a header of {width} columns; decimal commas between "
+            "commas cannot be told apart, so save the table with decimal points or with semicolons."
+        )
+    raise TableError(f"{path.name}, line {number}: {len(cells)} cells under a header of {width} columns.")
+
+
+def _numbers(path, rows, header, width, columns, names, before: int, text, notes) -> tuple[np.ndarray, np.ndarray]:
+    pick = itemgetter(*columns) if len(columns) > 1 else lambda row: (row[columns[0]],)
+    wordy = {i for i, name in enumerate(names) if name.casefold() in text}
+    values: list[tuple[float, ...]] = []
+    numbers: list[int] = []
+    short: tuple[int, int] | None = None
+    decimal_commas = 0
+    for row in _without_blanks(rows):
+        number = rows.line_num + before
+        if short is not None:
+            raise TableError(f"{path.name}, line {short[0]}: {short[1]} cells under a header of {width} columns.")
+        if len(row) != width:
+            if len(row) < width:  # forgiven where it is the last line of the file: a recording that was cut off
+                short = (number, len(row))
+                continue
+            if any(cell.strip() for cell in row[width:]):
+                raise TableError(f"{path.name}, line {number}: {len(row)} cells under a header of {width} columns.")
+        cells = pick(row)
+        try:
+            values.append(tuple(map(float, cells)))
+        except ValueError:
+            if [column_name(cell) for cell in row[-len(header) :]] == list(header):
+                raise TableError(
+                    f"{path.name}, line {number} repeats the header: these are several tables in one file, split them."
+                ) from None
+            parsed = []
+            for i, cell in enumerate(cells):
+                value, comma = _number(cell, rows.dialect.delimiter if rows.dialect else ",")
+                decimal_commas += comma
+                if value is None and i not in wordy:
+                    raise TableError(
+                        f"{path.name}, line {number}, column {names[i]} (the table's column {columns[i] + 1}): "
+                        f"{_quoted(cell)} is no number."
+                    ) from None
+                parsed.append(float("nan") if value is None else value)
+            values.append(tuple(parsed))
+        numbers.append(number)
+    if short is not None:
+        notes.append(f"Line {short[0]}, the last, is cut off ({short[1]} of {width} cells): left out.")
+    if decimal_commas:
+        notes.append("Decimal commas were read as points.")
+    table = np.array(values, np.float64).reshape(len(values), len(columns))
+    table[~np.isfinite(table)] = np.nan
+    return table, np.array(numbers, np.int64)
+
+
+def _without_blanks(rows) -> Iterator[list[str]]:
+    return (row for row in rows if row and (len(row) > 1 or row[0].strip()))
+
+
+def _number(cell: str, separator: str) -> tuple[float | None, bool]:
+    """(value, whether a decimal comma was read); NaN for a missing value, None for what is no number."""
+    cell = cell.strip().strip("\"'").strip()
+    if cell.lower() in MISSING or MISSING_IND.match(cell):
+        return float("nan"), False
+    try:
+        return float(cell), False
+    except ValueError:
+        pass
+    if cell.count(",") == 1 and "." not in cell:
+        try:
+            return float(cell.replace(",", ".")), True
+        except ValueError:
+            pass
+    return None, False
+
+
+def _quoted(cell: str) -> str:
+    shown = "".join(c if c.isprintable() else "?" for c in cell.strip())
+    return f"'{shown[:30]}...'" if len(shown) > 30 else f"'{shown}'"

@@ -48,8 +48,8 @@ class OnnxGraph:
         outputs: Mapping[str, tuple[str, list]],
         note: str,
     ) -> None:
-        """Writes the part that the outputs need. inputs: name -> (TensorProto type, shape); outputs: name -> (inner name,
-        shape), float32. Raises onnx.checker.ValidationError for a graph that does not fit together."""
+        """Writes the part that the outputs need. inputs: name -> (TensorProto type, shape); outputs: name -> (inner
+        name, shape), float32. Raises onnx.checker.ValidationError for a graph that does not fit together."""
         named = [helper.make_node("Identity", [inner], [name], f"out_{name}") for name, (inner, _) in outputs.items()]
         needed, kept = set(outputs), []
         for node in reversed(self.nodes + named):

@@ -34,7 +34,7 @@ SPARSE_VECTORS = {
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator; `inputs` and `outputs` are tensor numbers, `options` the schema's table or None, `custom` raw bytes."""
+    """One operator: tensor numbers, the schema's options table or None, a custom operator's raw options."""
 
     kind: str
     inputs: list[int]
@@ -107,7 +107,7 @@ class TfliteFile:
 
 
 def densify(tensor, values: np.ndarray) -> np.ndarray:
-    """A TFLite sparse tensor's stored values -> its dense array; any traversal order, dense or CSR levels, blocks too."""
+    """A sparse tensor's stored values -> its dense array; any traversal order, dense or CSR levels, blocks too."""
     sparsity, shape = tensor.Sparsity(), tensor.ShapeAsNumpy()
     order = list(sparsity.TraversalOrderAsNumpy())
     blocks = list(sparsity.BlockMapAsNumpy()) if sparsity.BlockMapLength() else []

@@ -27,7 +27,7 @@ UNARY = {"SQRT": "Sqrt", "NEG": "Neg", "LOGISTIC": "Sigmoid"}
 
 
 class Mixer(OnnxGraph):
-    """Input `landmarks` float32 [N,478,3], pixels at any scale (z is not read); the output's name is `result`, [N,52]."""
+    """Input `landmarks` float32 [N,478,3], pixels at any scale (z is not read); `result` names the output, [N,52]."""
 
     def __init__(self, data: bytes):
         super().__init__()

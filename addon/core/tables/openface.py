@@ -25,9 +25,9 @@ class Table:
     where there is no clock; intensities float32 [F,17] points 0..5 in the order of UNITS; pose float32 [F,3] pitch,
     yaw, roll in radians with OpenFace's signs; confidence float32 [F] (1 where the table has none); valid bool [F]:
     rows that can be trusted; lines int64 [F]: the file's own line numbers. `present` names the attributes that the
-    table has; what it lacks is 0. `rate` is rows a second (None for a still), `clock_problem` why times is None.
-    `divided` says that the intensities look as if somebody had divided them by 5 already. `report` tells what was
-    done, one sentence a line.
+    table has; what it lacks is 0, and so are empty cells, whose rows are not valid. `rate` is rows a second (None for
+    a still), `clock_problem` why times is None. `divided` says that the intensities look as if somebody had divided
+    them by 5 already. `report` tells what was done, one sentence a line.
     """
 
     path: Path
@@ -106,8 +106,8 @@ def read_openface(path: Path, face, rate, divided, minimum_confidence: float, ne
         face=face,
         frames=frames.astype(np.int64)[order],
         times=times,
-        intensities=np.where(valid[:, None], np.nan_to_num(intensities), 0).astype(np.float32),
-        pose=np.where(valid[:, None], np.nan_to_num(pose), 0).astype(np.float32),
+        intensities=np.nan_to_num(intensities).astype(np.float32),
+        pose=np.nan_to_num(pose).astype(np.float32),
         confidence=confidence.astype(np.float32),
         valid=valid,
         lines=lines,

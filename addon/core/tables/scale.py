@@ -48,7 +48,7 @@ def to_track(
         )
     if not table.valid.any():
         raise TableError(
-            f"{table.path.name} has no row that can be trusted: all {len(table):,} of face {table.face} failed."
+            f"{table.path.name} has no row that can be trusted: face {table.face} failed in all {len(table):,}."
         )
     unknown = sorted(set(gains or ()) - set(NAMES))
     if unknown:

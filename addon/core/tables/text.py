@@ -21,6 +21,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 MISSING = {"", "na", "n/a", "nan", "-nan", "null", "none", "nil", ".", "-", "#n/a", "#div/0!", "#num!", "#value!"}
 MISSING_IND = re.compile(r"[-+]?(1\.#.*|(q|s)?nan(\(.*\))?|inf(inity)?)$", re.IGNORECASE)
 
+CONTROLS = bytes(set(range(32)) - set(b"\t\r\n\f\x1a"))  # bytes that no text holds
 BINARY_STARTS = {
     b"PK\x03\x04": "a workbook or a zip archive: save its sheet as CSV",
     b"\xd0\xcf\x11\xe0": "an old Office workbook: save its sheet as CSV",
@@ -98,14 +99,14 @@ def _check_file(path: Path) -> tuple[str, list[str]]:
             raise TableError(f"{path.name} is not a table but {what}.")
     if start[4:8] == b"ftyp":
         raise TableError(f"{path.name} is not a table but a movie.")
-    encoding, note = _encoding(start)
-    if not encoding:
-        raise TableError(f"{path.name} is a binary file, not a table.")
     if size > LARGEST_FILE:
         raise TableError(
             f"{path.name} is {size / 2**20:,.0f} MB and tables of at most {LARGEST_FILE / 2**20:,.0f} MB are read: "
             "save fewer columns or rows."
         )
+    encoding, note = _encoding(start)
+    if not encoding:
+        raise TableError(f"{path.name} is a binary file, not a table.")
     return encoding, [note] if note else []
 
 
@@ -120,8 +121,9 @@ def _encoding(start: bytes) -> tuple[str, str]:
         return "utf-16-le", "Read as UTF-16 text (little endian, no byte order mark)."
     if even > 0.7 * half and odd < 0.1 * half:
         return "utf-16-be", "Read as UTF-16 text (big endian, no byte order mark)."
-    controls = sum(byte < 32 and byte not in b"\t\r\n\f\x1a" for byte in start)
-    return ("", "") if controls > len(start) / 500 else ("utf-8", "")
+    written = start.rstrip(b"\0")  # what a crash leaves after the last row is not the table's
+    controls = len(written) - len(written.translate(None, CONTROLS))
+    return ("", "") if controls > len(written) / 500 else ("utf-8", "")
 
 
 def _read(path: Path, stream: TextIOWrapper, choose, text: set[str], notes: list[str]) -> Columns:

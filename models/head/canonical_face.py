@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 VERTICES, STRIDE = 468, 5  # x, y, z, u, v
 
 
-def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+def fields(message: bytes) -> Iterator[tuple[int, Any]]:
     """(field number, value) of one protobuf message: an integer, the raw 4 or 8 bytes, or a nested message's bytes."""
     at = 0
 

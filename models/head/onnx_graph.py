@@ -25,7 +25,7 @@ class OnnxGraph:
         self.nodes.append(helper.make_node(kind, list(inputs), [output], f"n{number}", **attributes))
         return output
 
-    def const(self, value, dtype=np.float32) -> str:
+    def const(self, value, dtype: type = np.float32) -> str:
         """The name of a constant; equal constants are stored once."""
         array = np.ascontiguousarray(np.asarray(value, dtype))
         for name, other in self.constants.items():

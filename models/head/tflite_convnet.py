@@ -46,7 +46,7 @@ class ConvNet(OnnxGraph):
         """Name of an element-wise operator's operand; constants are turned to NCHW."""
         if tensor in self.name:
             return self.name[tensor]
-        value = self.file.value(tensor)
+        value = self.file.constant(tensor)
         if rank == 4 and value.ndim == 4:
             value = value.transpose(0, 3, 1, 2)
         elif rank == 4 and value.ndim == 3:
@@ -81,14 +81,14 @@ class ConvNet(OnnxGraph):
 def convolution(net: ConvNet, op: Operator) -> str:
     depthwise = op.kind == "DEPTHWISE_CONV_2D"
     o = op.options
-    weights = net.file.value(op.inputs[1])  # [O,h,w,I]; depthwise [1,h,w,O]
+    weights = net.file.constant(op.inputs[1])  # [O,h,w,I]; depthwise [1,h,w,O]
     weights = weights.transpose(3, 0, 1, 2) if depthwise else weights.transpose(0, 3, 1, 2)
     kernel, strides = weights.shape[2:], (o.StrideH(), o.StrideW())
     dilations = (o.DilationHFactor(), o.DilationWFactor())
     x, pads = net.window(op.inputs[0], kernel, strides, dilations, o.Padding())
     inputs = [x, net.const(weights)]
     if len(op.inputs) > 2 and op.inputs[2] >= 0:
-        inputs.append(net.const(net.file.value(op.inputs[2])))
+        inputs.append(net.const(net.file.constant(op.inputs[2])))
     y = net.op(
         "Conv",
         inputs,
@@ -104,10 +104,10 @@ def convolution(net: ConvNet, op: Operator) -> str:
 def transposed_convolution(net: ConvNet, op: Operator) -> str:
     """MediaPipe's Convolution2DTransposeBias; its options are three int32: padding, stride h, stride w."""
     _, stride_h, stride_w = (int(v) for v in np.frombuffer(op.custom, np.int32)[:3])
-    weights = net.file.value(op.inputs[1]).transpose(3, 0, 1, 2)  # [O,h,w,I] -> [I,O,h,w]
+    weights = net.file.constant(op.inputs[1]).transpose(3, 0, 1, 2)  # [O,h,w,I] -> [I,O,h,w]
     if weights.shape[2:] != (stride_h, stride_w):
         raise NotImplementedError("transposed convolution whose kernel is not its stride")
-    inputs = [net.name[op.inputs[0]], net.const(weights), net.const(net.file.value(op.inputs[2]))]
+    inputs = [net.name[op.inputs[0]], net.const(weights), net.const(net.file.constant(op.inputs[2]))]
     return net.op("ConvTranspose", inputs, kernel_shape=list(weights.shape[2:]), strides=[stride_h, stride_w])
 
 
@@ -124,7 +124,7 @@ def pool(net: ConvNet, op: Operator) -> str:
 
 
 def pad(net: ConvNet, op: Operator) -> str:
-    amounts = net.file.value(op.inputs[1])  # [[n,n],[h,h],[w,w],[c,c]]
+    amounts = net.file.constant(op.inputs[1])  # [[n,n],[h,h],[w,w],[c,c]]
     x = net.name[op.inputs[0]]
     only_sides = not amounts[[0, 3]].any()
     if only_sides and net.file.readers(op.outputs[0]) <= {"CONV_2D", "DEPTHWISE_CONV_2D"}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tflite
@@ -39,7 +40,7 @@ class Operator:
     kind: str
     inputs: list[int]
     outputs: list[int]
-    options: object
+    options: Any
     custom: bytes
 
 
@@ -72,6 +73,13 @@ class TfliteFile:
             data = densify(table, data) if table.Sparsity() else data.reshape(self.shape(tensor))
             self.constants[tensor] = data.astype(np.float32) if data.dtype == np.float16 else data
         return self.constants[tensor]
+
+    def constant(self, tensor: int) -> np.ndarray:
+        """Raises ValueError where the tensor is computed."""
+        value = self.value(tensor)
+        if value is None:
+            raise ValueError(f"tensor {tensor} ({self.name(tensor)}) is no constant")
+        return value
 
     def readers(self, tensor: int) -> set[str]:
         """Kinds of the operators that take the tensor."""

@@ -44,7 +44,7 @@ class Mixer(OnnxGraph):
         return {"landmarks": (TensorProto.FLOAT, ["N", 478, 3])}
 
     def operand(self, tensor: int) -> str:
-        return self.name[tensor] if tensor in self.name else self.const(self.file.value(tensor))
+        return self.name[tensor] if tensor in self.name else self.const(self.file.constant(tensor))
 
     def convert(self, op: Operator) -> str:
         x = self.operand(op.inputs[0])
@@ -59,13 +59,13 @@ class Mixer(OnnxGraph):
             difference = self.op("Sub", [x, self.operand(op.inputs[1])])
             return self.op("Mul", [difference, difference])
         if op.kind in ("MEAN", "SUM"):
-            axes = [int(v) for v in np.ravel(self.file.value(op.inputs[1]))]
+            axes = [int(v) for v in np.ravel(self.file.constant(op.inputs[1]))]
             keep = int(op.options.KeepDims())
             if op.kind == "MEAN":
                 return self.op("ReduceMean", [x], axes=axes, keepdims=keep)
             return self.op("ReduceSum", [x, self.ints(*axes)], keepdims=keep)
         if op.kind == "TRANSPOSE":
-            return self.op("Transpose", [x], perm=[int(v) for v in self.file.value(op.inputs[1])])
+            return self.op("Transpose", [x], perm=[int(v) for v in self.file.constant(op.inputs[1])])
         if op.kind == "RESHAPE":
             return self.op("Reshape", [x, self.ints(-1, *self.file.shape(op.outputs[0])[1:])])
         if op.kind == "CONCATENATION":  # the class token, one a face, before the tokens
@@ -81,16 +81,16 @@ class Mixer(OnnxGraph):
         return self.op("Relu", [x]) if function == 1 else x
 
     def dense(self, op: Operator, x: str) -> str:
-        weights = self.file.value(op.inputs[1])  # [O,1,1,I]
+        weights = self.file.constant(op.inputs[1])  # [O,1,1,I]
         if weights.shape[1:3] != (1, 1):
             raise NotImplementedError("a convolution wider than 1x1")
         y = self.op("MatMul", [x, self.const(weights[:, 0, 0].T)])
         if len(op.inputs) > 2 and op.inputs[2] >= 0:
-            y = self.op("Add", [y, self.const(self.file.value(op.inputs[2]))])
+            y = self.op("Add", [y, self.const(self.file.constant(op.inputs[2]))])
         return self.activate(y, op.options.FusedActivationFunction())
 
     def strided_slice(self, op: Operator, x: str) -> str:
-        begin, end, step = (np.ravel(self.file.value(t)).astype(np.int64) for t in op.inputs[1:4])
+        begin, end, step = (np.ravel(self.file.constant(t)).astype(np.int64) for t in op.inputs[1:4])
         size = self.file.shape(op.inputs[0])
         for axis in range(1, len(size)):
             first = 0 if op.options.BeginMask() >> axis & 1 else int(begin[axis])

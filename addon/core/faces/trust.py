@@ -15,7 +15,7 @@ from .models import FaceModels
 from .picture import Picture, Region
 from .topology import eye_distance
 
-GOOD, USABLE = 4.0, 6.0  # spread, %: up to GOOD good, up to USABLE with a warning, above it no fit
+GOOD, USABLE = 2.5, 4.0  # spread, %: up to GOOD good, up to USABLE with a warning, above it no fit
 PRESENT = 0.5
 QUARTER_TURNS = (0, 2, 1, 3)
 JITTER = (  # right, down (in sides), scale, turn (radians): far enough to shake off a wrong fit

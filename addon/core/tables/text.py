@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import TextIOWrapper
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ LONGEST_HEADER = 2**20  # characters
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 MISSING = {"", "na", "n/a", "nan", "-nan", "null", "none", "nil", ".", "-", "#n/a", "#div/0!", "#num!", "#value!"}
-MISSING_IND = re.compile(r"[-+]?(1\.#.*|(q|s)?nan(\(.*\))?|inf(inity)?)$", re.IGNORECASE)
+MISSING_NUMBER = re.compile(r"[-+]?(1\.#.*|(q|s)?nan(\(.*\))?|inf(inity)?)$", re.IGNORECASE)
 
 CONTROLS = bytes(set(range(32)) - set(b"\t\r\n\f\x1a"))  # bytes that no text holds
 BINARY_STARTS = {
@@ -71,7 +70,7 @@ def read_columns(path: Path, choose: Callable[[tuple[str, ...]], Sequence[str]],
     encoding, notes = _check_file(path)
     try:
         with path.open("rb") as raw, TextIOWrapper(raw, encoding=encoding, errors="replace", newline=None) as stream:
-            return _read(path, stream, choose, set(text), notes)
+            return _read(path, stream, choose, frozenset(text), notes)
     except OSError as error:
         raise TableError(f"{path.name} cannot be read: {error.strerror or error}.") from error
     except csv.Error as error:
@@ -126,7 +125,7 @@ def _encoding(start: bytes) -> tuple[str, str]:
     return ("", "") if controls > len(written) / 500 else ("utf-8", "")
 
 
-def _read(path: Path, stream: TextIOWrapper, choose, text: set[str], notes: list[str]) -> Columns:
+def _read(path: Path, stream: TextIOWrapper, choose, text: frozenset[str], notes: list[str]) -> Columns:
     line, first_line = _first_line(path, stream)
     header_cells, separator = _split_header(line)
     header = tuple(column_name(cell) for cell in header_cells)
@@ -140,10 +139,10 @@ def _read(path: Path, stream: TextIOWrapper, choose, text: set[str], notes: list
     for _ in range(first_line):
         stream.readline()
     source = (row.replace(", ", "\t") for row in stream) if translate else stream
-    columns = [header.index(name) + shift for name in names]
     rows = csv.reader(source, delimiter=separator, skipinitialspace=True)
-    width = len(header) + shift
-    values, numbers = _numbers(path, rows, header, width, columns, names, first_line, text, notes)
+    places = tuple(header.index(name) + shift for name in names)
+    layout = _Layout(path, header, names, places, len(header) + shift, text)
+    values, numbers = _numbers(rows, layout, first_line, notes)
     if not len(values):
         raise TableError(f"{path.name} holds a header but no whole row.")
     return Columns(header, names, values, numbers, tuple(notes))
@@ -199,81 +198,100 @@ def _fit_rows(path, header, first: str, separator: str, number: int, notes: list
         notes.append("The rows have a first column of row names that the header does not name: skipped.")
         return separator, 1, False
     if separator == "," and len(first.rstrip().split(", ")) == width:
-        notes.append("Decimal commas were read as points; the columns are told apart by the space after the comma.")
+        notes.append("The columns were told apart by the space after the comma.")
         return "\t", 0, True
-    if separator == ",":
+    if separator == "," and "." not in first:
         raise TableError(
             f"{path.name}, line {number}: {len(cells)} cells under a header of {width} columns; decimal commas between "
             "commas cannot be told apart, so save the table with decimal points or with semicolons."
         )
-    raise TableError(f"{path.name}, line {number}: {len(cells)} cells under a header of {width} columns.")
+    raise _misfit(path, number, len(cells), width)
 
 
-def _numbers(path, rows, header, width, columns, names, before: int, text, notes) -> tuple[np.ndarray, np.ndarray]:
-    pick = itemgetter(*columns) if len(columns) > 1 else lambda row: (row[columns[0]],)
-    wordy = {i for i, name in enumerate(names) if name.casefold() in text}
+def _misfit(path: Path, number: int, cells: int, width: int) -> TableError:
+    return TableError(
+        f"{path.name}, line {number}: {cells} cells under a header of {width} columns, so repair or delete that line."
+    )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the wanted cells stand in a row of `width` cells; `words` are those that may hold anything."""
+
+    path: Path
+    header: tuple[str, ...]
+    names: tuple[str, ...]
+    places: tuple[int, ...]
+    width: int
+    words: frozenset[str]
+
+
+def _numbers(rows, layout: _Layout, before: int, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(values [R,C], line numbers [R]) of a csv reader's rows, which begin after line `before` of the file."""
+    path, places, width = layout.path, layout.places, layout.width
     values: list[tuple[float, ...]] = []
     numbers: list[int] = []
     short: tuple[int, int] | None = None
-    decimal_commas = 0
+    decimal_commas = False
     for row in _without_blanks(rows):
         number = rows.line_num + before
         if short is not None:
-            raise TableError(f"{path.name}, line {short[0]}: {short[1]} cells under a header of {width} columns.")
-        if len(row) != width:
-            if len(row) < width:  # forgiven where it is the last line of the file: a recording that was cut off
-                short = (number, len(row))
-                continue
-            if any(cell.strip() for cell in row[width:]):
-                raise TableError(f"{path.name}, line {number}: {len(row)} cells under a header of {width} columns.")
-        cells = pick(row)
+            raise _misfit(path, *short, width)
+        if len(row) < width:  # forgiven where it is the last line of the file: a recording that was cut off
+            short = (number, len(row))
+            continue
+        if len(row) > width and any(cell.strip() for cell in row[width:]):
+            raise _misfit(path, number, len(row), width)
+        cells = [row[place] for place in places]
         try:
             values.append(tuple(map(float, cells)))
         except ValueError:
-            if [column_name(cell) for cell in row[-len(header) :]] == list(header):
-                raise TableError(
-                    f"{path.name}, line {number} repeats the header: these are several tables in one file, split them."
-                ) from None
-            parsed = []
-            for i, cell in enumerate(cells):
-                value, comma = _number(cell, rows.dialect.delimiter if rows.dialect else ",")
-                decimal_commas += comma
-                if value is None and i not in wordy:
-                    raise TableError(
-                        f"{path.name}, line {number}, column {names[i]} (the table's column {columns[i] + 1}): "
-                        f"{_quoted(cell)} is no number."
-                    ) from None
-                parsed.append(float("nan") if value is None else value)
-            values.append(tuple(parsed))
+            decimal_commas |= any("," in cell for cell in cells)
+            values.append(_parsed(row, cells, number, layout))
         numbers.append(number)
     if short is not None:
         notes.append(f"Line {short[0]}, the last, is cut off ({short[1]} of {width} cells): left out.")
     if decimal_commas:
         notes.append("Decimal commas were read as points.")
-    table = np.array(values, np.float64).reshape(len(values), len(columns))
+    table = np.array(values, np.float64).reshape(len(values), len(places))
     table[~np.isfinite(table)] = np.nan
     return table, np.array(numbers, np.int64)
+
+
+def _parsed(row: list[str], cells: Sequence[str], number: int, layout: _Layout) -> tuple[float, ...]:
+    """A row's wanted cells one by one; raises TableError for the first that is no number."""
+    values = []
+    for name, place, cell in zip(layout.names, layout.places, cells, strict=True):
+        value = _number(cell)
+        if value is None and name.casefold() not in layout.words:
+            if [column_name(other) for other in row[-len(layout.header) :]] == list(layout.header):
+                raise TableError(
+                    f"{layout.path.name}, line {number} repeats the header: "
+                    "these are several tables in one file, split them."
+                )
+            raise TableError(
+                f"{layout.path.name}, line {number}, column {name} (the table's column {place + 1}): "
+                f"{_quoted(cell)} is no number."
+            )
+        values.append(float("nan") if value is None else value)
+    return tuple(values)
 
 
 def _without_blanks(rows) -> Iterator[list[str]]:
     return (row for row in rows if row and (len(row) > 1 or row[0].strip()))
 
 
-def _number(cell: str, separator: str) -> tuple[float | None, bool]:
-    """(value, whether a decimal comma was read); NaN for a missing value, None for what is no number."""
+def _number(cell: str) -> float | None:
+    """The value of a cell, decimal comma or not; NaN where it says that there is none, None for what is no number."""
     cell = cell.strip().strip("\"'").strip()
-    if cell.lower() in MISSING or MISSING_IND.match(cell):
-        return float("nan"), False
-    try:
-        return float(cell), False
-    except ValueError:
-        pass
+    if cell.lower() in MISSING or MISSING_NUMBER.match(cell):
+        return float("nan")
     if cell.count(",") == 1 and "." not in cell:
-        try:
-            return float(cell.replace(",", ".")), True
-        except ValueError:
-            pass
-    return None, False
+        cell = cell.replace(",", ".")
+    try:
+        return float(cell)
+    except ValueError:
+        return None
 
 
 def _quoted(cell: str) -> str:

@@ -271,6 +271,19 @@ def test_failed_rows_by_success_confidence_and_blank(tmp_path):
     assert np.flatnonzero(~read_table(path, minimum_confidence=0.9).valid).tolist() == [3, 5, 6, 8]
 
 
+def test_rows_averaged_with_failed_ones_fail_too(tmp_path):
+    rows = recording()
+    rows[20][4] = 0
+    columns = (*LEADING, *POSE, *INTENSITIES, "AU01_c")
+    averaged = read_table(saved(tmp_path, text_of([[*row, "0.00"] for row in rows], columns)))
+    assert np.flatnonzero(~averaged.valid).tolist() == [19, 20, 21]
+    assert any(line.endswith("failed too: 2 rows beside them.") for line in averaged.report)
+    two = read_table(saved(tmp_path, text_of([[*row, "1.00"] for row in rows[20:22]], columns)), need_clock=False)
+    assert two.valid.tolist() == [False, False]
+    several = read_table(saved(tmp_path, text_of([[*row, "0.0"] for row in rows], columns)))
+    assert np.flatnonzero(~several.valid).tolist() == [20]
+
+
 def test_cut_last_line_is_left_out_and_said(tmp_path):
     rows = recording()
     text = text_of(rows)

@@ -79,7 +79,7 @@ def read_openface(path: Path, face, rate, divided, minimum_confidence: float, ne
     present = _present(columns, notes)
     intensities = _together(columns, INTENSITIES, present, UNITS, len(rows))
     pose = _together(columns, POSE, present, ("pose_pitch", "pose_yaw", "pose_roll"), len(rows))
-    valid = _trusted(columns, intensities, pose, minimum_confidence, notes)
+    valid = _trusted(columns, intensities, pose, minimum_confidence, _is_averaged(table), notes)
 
     try:
         clock = read_clock(columns.get("frame"), columns.get("timestamp"), valid, rate)
@@ -166,11 +166,28 @@ def _together(columns, names, present: frozenset[str], attributes, count: int) -
     return out
 
 
-def _trusted(columns, intensities, pose, minimum_confidence: float, notes: list[str]) -> np.ndarray:
+def _is_averaged(table: Columns) -> bool:
+    """Whether FeatureExtraction went over the table after the video: only then it prints presences with two
+    decimals."""
+    written = dict(zip((name.casefold() for name in table.header), table.first, strict=False))
+    return written.get("au01_c", "").strip() in ("0.00", "1.00")
+
+
+def _trusted(columns, intensities, pose, minimum_confidence: float, averaged: bool, notes: list[str]) -> np.ndarray:
+    """bool [R]: rows with a face that OpenFace is sure of and with a number in every cell that is read."""
     success, confidence = columns.get("success"), columns.get("confidence")
     failed = np.zeros(len(intensities), bool)
     if success is not None:
         failed |= ~(success > 0.5)
+        if averaged and failed.any():
+            # it sets failed rows to 0 and then averages every unit over 3 rows: their neighbours sag, too
+            beside = failed.copy()
+            beside[1:] |= failed[:-1]
+            beside[:-1] |= failed[1:]
+            notes.append(
+                f"Averaged with failed rows, so failed too: {_rows(int((beside & ~failed).sum()))} beside them."
+            )
+            failed = beside
     if confidence is not None:
         failed |= ~(confidence >= minimum_confidence)
     # where OpenFace sees no face it writes zeros everywhere, and columns saved again may have lost `success`

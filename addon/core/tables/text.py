@@ -40,18 +40,16 @@ class Columns:
     """The wanted columns of a table's data rows.
 
     `values` float64 [R,C] (NaN where a cell is empty or says NaN), `lines` int64 [R] (the file's own line numbers,
-    from 1), `header` the names of all columns as they stand in the file, `notes` what had to be done to read it.
+    from 1), `header` the names of all columns as they stand in the file, `first` all cells of the first row as they are
+    written, `notes` what had to be done to read it.
     """
 
     header: tuple[str, ...]
+    first: tuple[str, ...]
     names: tuple[str, ...]
     values: np.ndarray
     lines: np.ndarray
     notes: tuple[str, ...]
-
-    def get(self, name: str) -> np.ndarray | None:
-        """float64 [R], or None where the table has no such column."""
-        return self.values[:, self.names.index(name)] if name in self.names else None
 
 
 def column_name(cell: str) -> str:
@@ -135,6 +133,7 @@ def _read(path: Path, stream: TextIOWrapper, choose, text: frozenset[str], notes
     if not first:
         raise TableError(f"{path.name} holds a header but no rows.")
     separator, shift, translate = _fit_rows(path, header, first, separator, number, notes)
+    written = _cells(first.replace(", ", "\t") if translate else first, separator)
     stream.seek(0)
     for _ in range(first_line):
         stream.readline()
@@ -145,7 +144,7 @@ def _read(path: Path, stream: TextIOWrapper, choose, text: frozenset[str], notes
     values, numbers = _numbers(rows, layout, first_line, notes)
     if not len(values):
         raise TableError(f"{path.name} holds a header but no whole row.")
-    return Columns(header, names, values, numbers, tuple(notes))
+    return Columns(header, tuple(written[shift:]), names, values, numbers, tuple(notes))
 
 
 def _first_line(path: Path, stream: TextIOWrapper) -> tuple[str, int]:
@@ -166,13 +165,17 @@ def _split_header(line: str) -> tuple[list[str], str]:
     """The header's cells under the separator that gives most of them."""
     best: tuple[int, list[str], str] = (-1, [], ",")
     for separator in SEPARATORS:
-        cells = next(csv.reader([line.strip("\r\n")], delimiter=separator, skipinitialspace=True), [])
+        cells = _cells(line, separator)
         if len(cells) > best[0]:
             best = (len(cells), cells, separator)
     cells = best[1]
     while len(cells) > 1 and not cells[-1].strip():  # a separator after the last name
         cells = cells[:-1]
     return cells, best[2]
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line.rstrip("\r\n")], delimiter=separator, skipinitialspace=True), [])
 
 
 def _refuse_doubles(path: Path, header: tuple[str, ...], names: Iterable[str]) -> None:
@@ -190,7 +193,7 @@ def _fit_rows(path, header, first: str, separator: str, number: int, notes: list
     Decided on the first data row; every later row is held to it.
     """
     width = len(header)
-    cells = next(csv.reader([first.rstrip("\r\n")], delimiter=separator, skipinitialspace=True))
+    cells = _cells(first, separator)
     extra = len(cells) - width
     if extra <= 0 or not any(cell.strip() for cell in cells[width:]):
         return separator, 0, False

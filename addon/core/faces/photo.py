@@ -45,7 +45,7 @@ def read_photo(path) -> Photo:
             image = Image.open(io.BytesIO(data))
     except (UnidentifiedImageError, Image.DecompressionBombError, ValueError, OSError, SyntaxError) as problem:
         if isinstance(problem, Image.DecompressionBombError):
-            raise _too_large(path, "more pixels than an image can safely have") from problem
+            raise _too_large(path, "more than 178 megapixels") from problem
         raise PhotoError(
             f"{path}: not an image that can be read; use a JPEG, PNG, TIFF or WebP photograph."
         ) from problem
@@ -67,7 +67,7 @@ def read_photo(path) -> Photo:
 
 def _too_large(path: Path, what: str) -> PhotoError:
     return PhotoError(
-        f"{path}: {what} are too many; scale the photo down to at most {LARGEST} pixels a side and "
+        f"{path}: too large ({what}); scale the photo down to at most {LARGEST} pixels a side and "
         f"{LARGEST_AREA // 1_000_000} megapixels."
     )
 

@@ -1,4 +1,4 @@
-"""Writes talking_25fps.csv: an invented recording in the columns of OpenFace 2.2's FeatureExtraction, nobody was filmed.
+"""Writes talking_25fps.csv: an invented recording in the columns of OpenFace 2.2's FeatureExtraction; no real face.
 
     python3.11 docs/tables/make_table.py
 

@@ -1,6 +1,7 @@
 """Expression: the blendshape head's readings and the stated map to Action Units; and the models' files themselves."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from addon.core.errors import PackError
 from addon.core.faces import FaceReader, read_photo, unit_readings
 from addon.core.faces.expression import BLENDSHAPES, READINGS, UNREAD
 from addon.core.faces.models import FOLDER
+from addon.core.faces.pose import angles
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,21 @@ def test_a_calm_painting_reads_calm(reader):
     assert face.blendshapes["mouthSmileLeft"] < 0.1 and face.blendshapes["jawOpen"] < 0.1
     units = unit_readings(face.blendshapes)
     assert units["AU12"] < 0.1 and units["AU25"] < 0.1 and units["AU26"] < 0.1 and units["AU45"] < 0.2
+
+
+def test_the_original_reads_the_same(reader):
+    """The data: what MediaPipe 0.10.14's own Face Landmarker gives for this painting."""
+    original = np.load(Path(__file__).parent / "data" / "mediapipe_mona_lisa.npz")
+    landmarks, blendshapes = original["landmarks"], original["blendshapes"]
+    (ours,) = reader.models.run("blendshapes.onnx", landmarks=landmarks[None])
+    assert ours[0] == pytest.approx(blendshapes, abs=1e-5)
+    (face,) = reader.faces(portrait("mona_lisa"))
+    apart = np.linalg.norm(face.landmarks[:, :2] - landmarks[:, :2], axis=1) / face.eye_distance
+    assert apart.mean() < 0.035  # the crops differ, and the original has no half-pixel correction
+    assert np.abs([face.blendshapes[n] - v for n, v in zip(BLENDSHAPES, blendshapes, strict=True)]).max() < 0.15
+    flip = np.diag([1, -1, -1])
+    pose = angles(flip @ original["transform"][:3, :3] @ flip)
+    assert face.pose == pytest.approx(pose, abs=0.12)
 
 
 def test_left_and_right_are_the_persons(reader):

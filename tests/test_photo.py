@@ -77,7 +77,9 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path, picture):
     for suffix in ("png", "tif"):
         path = tmp_path / f"colour16.{suffix}"
         cv2.imwrite(str(path), picture[..., ::-1].astype(np.uint16) * 257)
-        assert np.abs(read_photo(path).pixels.astype(int) - picture).max() <= 1, suffix
+        photo = read_photo(path)
+        assert np.abs(photo.pixels.astype(int) - picture).max() <= 1, suffix
+        assert any("16 bits" in note for note in photo.notes), suffix
 
 
 def test_alpha_is_kept_apart_and_colours_stay(tmp_path, picture):

@@ -56,9 +56,10 @@ def read_photo(path) -> Photo:
         )
     if max(width, height) > LARGEST or width * height > LARGEST_AREA:
         raise _too_large(path, f"{width} x {height} pixels")
+    is_deep = ";16" in str(image.tile)  # 16 bits a channel in colour: Pillow keeps the upper eight
     try:
         image.load()
-        return _photo(image, path, hashlib.sha256(data).hexdigest())
+        return _photo(image, path, hashlib.sha256(data).hexdigest(), is_deep)
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError) as problem:
         raise PhotoError(
             f"{path}: the image is damaged or cut short ({problem}); get an intact copy of the file."
@@ -88,8 +89,10 @@ def _read_bytes(path: Path) -> bytes:
         ) from problem
 
 
-def _photo(image: Image.Image, path: Path, sha256: str) -> Photo:
+def _photo(image: Image.Image, path: Path, sha256: str, is_deep: bool) -> Photo:
     notes = []
+    if is_deep:
+        notes.append("converted from 16 bits a channel")
     if min(image.size) < WISHED:
         notes.append(f"only {image.width} x {image.height} pixels: below {WISHED} a side the face is read with doubt")
     if getattr(image, "n_frames", 1) > 1:
@@ -126,7 +129,6 @@ def _eight_bits(image: Image.Image, notes: list[str]) -> Image.Image:
         notes.append("converted from floating point")
     else:
         full = 65535.0
-        notes.append("converted from 16 bits a channel")
     return Image.fromarray(np.clip(values / full * 255 + 0.5, 0, 255).astype(np.uint8))
 
 

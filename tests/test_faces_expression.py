@@ -60,7 +60,8 @@ def test_the_original_reads_the_same(reader):
     (face,) = reader.faces(portrait("mona_lisa"))
     apart = np.linalg.norm(face.landmarks[:, :2] - landmarks[:, :2], axis=1) / face.eye_distance
     assert apart.mean() < 0.035  # the crops differ, and the original has no half-pixel correction
-    assert np.abs([face.blendshapes[n] - v for n, v in zip(BLENDSHAPES, blendshapes, strict=True)]).max() < 0.15
+    differences = np.abs([face.blendshapes[n] - v for n, v in zip(BLENDSHAPES, blendshapes, strict=True)])
+    assert differences.max() < 0.25 and differences.mean() < 0.04  # what another crop of the same face may change
     flip = np.diag([1, -1, -1])
     pose = angles(flip @ original["transform"][:3, :3] @ flip)
     assert face.pose == pytest.approx(pose, abs=0.12)

@@ -142,3 +142,13 @@ def test_shipped_table_reads_as_a_lively_recording():
     for name, least in {"AU25": 0.8, "AU26": 0.5, "AU45": 0.9, "AU12": 0.6, "AU01": 0.5, "pose_yaw": 0.1}.items():
         assert track.values[:, INDEX[name]].max() > least, name
     assert track.values[0, INDEX["AU25"]] == 0
+
+
+def test_documented_gains_are_the_importers():
+    from addon.core.attributes import ATTRIBUTES
+    from addon.core.tables import GAINS
+
+    text = (ROOT / "docs" / "tables.md").read_text("utf-8")
+    for attribute in ATTRIBUTES:
+        if not attribute.is_angle:
+            assert f"| {attribute.key} {attribute.title} | {GAINS[attribute.key]:g} |" in text

@@ -1,0 +1,305 @@
+"""Generator: one pack on one device. A photo is encoded once, then vectors become frames."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import onnxruntime as ort
+
+from .attributes import INDEX, NAMES, reorder
+from .errors import PackError, ZygomaError
+from .faces import Crop, Face, Paster, Photo, cut, face_crop, unit_readings
+from .pack import ANIMATOR, BASIS, ENCODER, MESH, Pack
+
+OUTPUTS = ("image", "alpha", "synthetic")
+CLAIMED = "source_attributes"  # the encoder's output that tells the source vector
+MOST_THREADS = 4
+BATCH_PIXELS = {"CPU": 512 * 512, "CUDA": 4 * 1024 * 1024}  # of crops generated in one run
+MOST_BATCH = 32
+
+
+class GenerateError(ZygomaError):
+    """A pack whose graph failed while it ran."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Generated crops. image uint8 [B,S,S,3] RGB; alpha uint8 [B,S,S]: how much of it replaces the photo; synthetic
+    uint8 [B,S,S]: how far a pixel is not the photo's own."""
+
+    image: np.ndarray
+    alpha: np.ndarray
+    synthetic: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An encoded photo. state: the animator's inputs by name; vector float32 [A]: the photo's own expression and pose,
+    in the order of NAMES; notes: what to tell the user about it."""
+
+    photo: Photo
+    face: Face
+    crop: Crop
+    state: dict[str, np.ndarray]
+    vector: np.ndarray
+    notes: tuple[str, ...]
+
+
+class Generator:
+    """One pack on one device; its calls may come from several threads."""
+
+    def __init__(self, pack: Pack, device: str = "auto", threads: int | None = None):
+        """device: 'auto', 'CPU' or 'CUDA'; threads: of one run on the CPU. Raises PackError where a graph cannot be
+        loaded or does not fit, ZygomaError where CUDA is asked for and cannot be had."""
+        self.pack = pack
+        self.threads = threads or max(1, min(os.cpu_count() or 1, MOST_THREADS))
+        self._lock = threading.Lock()
+        self._on_device: WeakKeyDictionary[Source, dict[str, ort.OrtValue]] = WeakKeyDictionary()
+        self._pasters: WeakKeyDictionary[Source, Paster] = WeakKeyDictionary()
+        self._encoder: ort.InferenceSession | None = None
+        self._basis = None
+        self._animator, self.device, self.device_reason = self._load_animator(device)
+        self._check_animator()
+
+    # Encoding
+
+    def encode(
+        self,
+        photo: Photo,
+        face: Face,
+        size: int | None = None,
+        source_vector: np.ndarray | None = None,
+    ) -> Source:
+        """Everything about a photo that no frame changes.
+
+        size: the crop's side in pixels; None is what the face has in the photo, within the pack's sizes. source_vector
+        float32 [A]: the user's own idea of the photo's expression and pose, taken as it is. Raises ZygomaError.
+        """
+        crop = face_crop(face.landmarks, self._size(size), self.pack.crop_side, self.pack.crop_shift, self.pack.sizes)
+        image = cut(photo.pixels, crop)
+        if source_vector is not None:
+            source_vector = np.asarray(source_vector, np.float32)
+            if source_vector.shape != (len(NAMES),) or not np.isfinite(source_vector).all():
+                raise ZygomaError(f"A source vector has {len(NAMES)} finite numbers.")
+        if self.pack.system == MESH:
+            state, vector, notes = self._encode_mesh(image, crop, face, source_vector)
+        else:
+            state, vector, notes = self._encode_graph(image, face, source_vector)
+        needed = {i.name for i in self._animator.get_inputs()} - {"attributes"}
+        if missing := sorted(needed - set(state)):
+            raise PackError(f"{self.pack.folder}: the encoder does not make {missing[0]}, which the animator needs.")
+        state = {name: np.ascontiguousarray(state[name], np.float32) for name in needed}
+        return Source(photo, face, crop, state, np.asarray(vector, np.float32), tuple(notes))
+
+    def _size(self, size: int | None) -> int | None:
+        low, high = self.pack.sizes
+        if size is None:
+            return None if low < high else low
+        if not low <= size <= high or size % 2:
+            allowed = f"{low} only" if low == high else f"even sides from {low} to {high}"
+            raise PackError(f"The pack {self.pack.id} makes crops of {allowed}: {size} pixels cannot be had.")
+        return size
+
+    def _encode_mesh(self, image, crop: Crop, face: Face, source_vector):
+        from .mesh import encode, load_basis
+
+        with self._lock:
+            if self._basis is None:
+                self._basis = load_basis(self.pack.path(BASIS))
+        encoding = encode(image, crop.to_crop(face.landmarks), face.blendshapes, self._basis, source_vector)
+        return encoding.state, encoding.vector, encoding.notes
+
+    def _encode_graph(self, image, face: Face, source_vector):
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = self._session(ENCODER, ["CPUExecutionProvider"])
+                _check_names(self.pack, ENCODER, self._encoder.get_inputs(), {"image": "tensor(float)"})
+            planes = image.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1  # [1,3,S,S], -1 to 1
+            outputs = [output.name for output in self._encoder.get_outputs()]
+            state = dict(zip(outputs, self._run(self._encoder, outputs, {"image": planes}), strict=True))
+        claimed = state.pop(CLAIMED, None)
+        if source_vector is not None:
+            return state, source_vector, ()
+        if claimed is None:
+            return state, _readings(face), ("The source vector is the face reader's: this pack does not estimate it.",)
+        if claimed.shape != (1, len(self.pack.attributes)):
+            raise PackError(f"{self.pack.folder}: the encoder's {CLAIMED} must be one vector of the pack's attributes.")
+        by_name = dict(zip(self.pack.attributes, claimed[0], strict=True))
+        return state, np.array([by_name[name] for name in NAMES], np.float32), ()
+
+    # Animating
+
+    def animate(self, source: Source, targets: np.ndarray) -> Frames:
+        """targets float32 [B,A] in the order of NAMES. Raises GenerateError where the graph fails."""
+        vectors = np.ascontiguousarray(reorder(np.asarray(targets, np.float32), self.pack.attributes))
+        if not np.isfinite(vectors).all():
+            raise GenerateError("A vector with a number that is not finite cannot be animated.")
+        batch = self.batch(source)
+        parts = [self._animate(source, vectors[i : i + batch]) for i in range(0, len(vectors), batch)]
+        return Frames(*(part[0] if len(parts) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def batch(self, source: Source) -> int:
+        """How many vectors of this source go through the graph at once."""
+        return int(np.clip(BATCH_PIXELS[self.device] // source.crop.size**2, 1, MOST_BATCH))
+
+    def frame(self, source: Source, target: np.ndarray) -> np.ndarray:
+        """uint8 [H,W,3]: the photo with the animated face, target float32 [A]. At rest, where the pack can rest, the
+        photo's own pixels, bit for bit."""
+        if self.is_rest(source, target):
+            return source.photo.pixels.copy()
+        frames = self.animate(source, np.asarray(target)[None])
+        return self.paste(source, frames.image[0], frames.alpha[0])
+
+    def crop_frame(self, source: Source, target: np.ndarray) -> np.ndarray:
+        """uint8 [S,S,3]: the crop alone; at rest, where the pack can rest, what was cut from the photo."""
+        if self.is_rest(source, target):
+            return cut(source.photo.pixels, source.crop)
+        return self.animate(source, np.asarray(target)[None]).image[0]
+
+    def paste(self, source: Source, image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+        """uint8 [H,W,3]: a generated crop in the photo."""
+        with self._lock:
+            paster = self._pasters.get(source)
+            if paster is None:
+                paster = self._pasters[source] = Paster(source.photo.pixels, source.crop)
+        return paster(image, alpha)
+
+    def is_rest(self, source: Source, target: np.ndarray) -> bool:
+        """Whether this target is the photo itself, so that nothing needs to be generated."""
+        return self.pack.at_rest == "photo" and np.array_equal(np.asarray(target, np.float32), source.vector)
+
+    def out_of_range(self, targets: np.ndarray) -> list[str]:
+        """Names whose values in [A] or [F,A] leave what the pack covers."""
+        values = np.atleast_2d(np.asarray(targets, np.float32))
+        low = np.array([self.pack.ranges[name][0] for name in NAMES]) - 1e-4
+        high = np.array([self.pack.ranges[name][1] for name in NAMES]) + 1e-4
+        outside = ((values < low) | (values > high)).any(0)
+        return [name for name in NAMES if outside[INDEX[name]]]
+
+    def _animate(self, source: Source, vectors: np.ndarray) -> list[np.ndarray]:
+        with self._lock:
+            if self.device == "CUDA":
+                outputs = self._run_bound(source, vectors)
+            else:
+                outputs = self._run(self._animator, OUTPUTS, {**source.state, "attributes": vectors})
+        side, count = source.crop.size, len(vectors)
+        shapes = ((count, side, side, 3), (count, side, side), (count, side, side))
+        for name, output, shape in zip(OUTPUTS, outputs, shapes, strict=True):
+            if output.shape != shape:
+                raise GenerateError(f"{self.pack.folder}: {name} has the shape {output.shape} instead of {shape}.")
+        return outputs
+
+    def _run(self, session: ort.InferenceSession, outputs: Sequence[str], inputs: dict) -> list[np.ndarray]:
+        try:
+            return session.run(list(outputs), inputs)
+        except Exception as problem:  # ONNX Runtime's own exceptions share no base
+            raise GenerateError(f"The pack {self.pack.id} failed while generating: {_first_line(problem)}") from problem
+
+    def _run_bound(self, source: Source, vectors: np.ndarray) -> list[np.ndarray]:
+        """The state stays on the GPU from frame to frame."""
+        try:
+            state = self._on_device.get(source)
+            if state is None:
+                state = {n: ort.OrtValue.ortvalue_from_numpy(v, "cuda", 0) for n, v in source.state.items()}
+                self._on_device[source] = state
+            binding = self._animator.io_binding()
+            for name, value in state.items():
+                binding.bind_ortvalue_input(name, value)
+            binding.bind_cpu_input("attributes", vectors)
+            for name in OUTPUTS:
+                binding.bind_output(name)
+            self._animator.run_with_iobinding(binding)
+            return binding.copy_outputs_to_cpu()
+        except Exception as problem:
+            raise GenerateError(f"The pack {self.pack.id} failed while generating: {_first_line(problem)}") from problem
+
+    # Loading
+
+    def _load_animator(self, device: str) -> tuple[ort.InferenceSession, str, str]:
+        """(session, 'CUDA' or 'CPU', why)."""
+        wish = device.casefold()
+        if wish not in ("auto", "cpu", "cuda"):
+            raise ZygomaError(f"There is no device {device}: choose auto, CPU or CUDA.")
+        reason = "as asked"
+        if wish != "cpu":
+            session, reason = self._cuda_session()
+            if session is not None:
+                return session, "CUDA", "as asked" if wish == "cuda" else "a CUDA GPU was found"
+            if wish == "cuda":
+                raise ZygomaError(f"CUDA cannot be used: {reason}; choose auto or CPU.")
+        return self._session(ANIMATOR, ["CPUExecutionProvider"]), "CPU", reason
+
+    def _cuda_session(self) -> tuple[ort.InferenceSession | None, str]:
+        if "CUDAExecutionProvider" not in ort.get_available_providers():
+            return None, "this ONNX Runtime is built without CUDA"
+        if not _has_nvidia_driver():
+            return None, "no NVIDIA driver was found"
+        if hasattr(ort, "preload_dlls"):
+            ort.preload_dlls()
+        session = self._session(ANIMATOR, ["CUDAExecutionProvider", "CPUExecutionProvider"])
+        if "CUDAExecutionProvider" not in session.get_providers():  # it falls back without a word
+            return None, "the CUDA or cuDNN libraries could not be loaded"
+        return session, ""
+
+    def _session(self, name: str, providers: list[str]) -> ort.InferenceSession:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 4  # failures arrive as exceptions
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads would burn the cores
+        try:
+            return ort.InferenceSession(self.pack.read(name), options, providers=providers)
+        except PackError:
+            raise
+        except Exception as problem:
+            raise PackError(
+                f"{self.pack.folder / name}: ONNX Runtime {ort.__version__} cannot load it: {_first_line(problem)}"
+            ) from problem
+
+    def _check_animator(self) -> None:
+        """The graph's own names and types, and its own idea of the vector, against pack.toml."""
+        where = self.pack.folder / ANIMATOR
+        inputs = {i.name: i for i in self._animator.get_inputs()}
+        _check_names(self.pack, ANIMATOR, inputs.values(), dict.fromkeys(inputs, "tensor(float)"), {"attributes"})
+        _check_names(self.pack, ANIMATOR, self._animator.get_outputs(), dict.fromkeys(OUTPUTS, "tensor(uint8)"))
+        width = inputs["attributes"].shape[-1] if len(inputs["attributes"].shape) == 2 else None
+        if width != len(self.pack.attributes):
+            raise PackError(
+                f"{where}: takes vectors of {width} values, but pack.toml names {len(self.pack.attributes)}."
+            )
+        written = self._animator.get_modelmeta().custom_metadata_map.get("attributes")
+        if written is not None and tuple(written.split(",")) != self.pack.attributes:
+            raise PackError(f"{where}: was exported for another vector order than pack.toml names; export it again.")
+
+
+def _check_names(pack: Pack, file: str, found, kinds: dict[str, str], required=frozenset()) -> None:
+    """Each name of `kinds` must be there with its type, and each of `required`."""
+    have = {value.name: value.type for value in found}
+    for name in [*kinds, *required]:
+        if name not in have:
+            raise PackError(f"{pack.folder / file}: the graph has no {name}.")
+        if name in kinds and have[name] != kinds[name]:
+            raise PackError(f"{pack.folder / file}: {name} is a {have[name]} and must be a {kinds[name]}.")
+
+
+def _readings(face: Face) -> np.ndarray:
+    """float32 [A]: what the face reader says of the photo's expression and pose."""
+    vector = np.zeros(len(NAMES), np.float32)
+    for unit, value in unit_readings(face.blendshapes).items():
+        vector[INDEX[unit]] = value
+    vector[[INDEX[name] for name in ("pose_pitch", "pose_yaw", "pose_roll")]] = face.pose
+    return vector
+
+
+def _has_nvidia_driver() -> bool:
+    """Without one, a CUDA session fails only after loading gigabytes of libraries."""
+    return os.name == "nt" or any(os.path.exists(f"/dev/{name}") for name in ("nvidiactl", "nvidia0", "dxg"))
+
+
+def _first_line(problem: Exception) -> str:
+    line = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
+    return line.partition("] : ")[2] or line

@@ -1,0 +1,92 @@
+"""zygoma-base's encode: a photo's crop and its landmarks -> the fitted head as fields and layers, ready to be
+animated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import FaceError
+from .basis import HeadBasis, load_basis
+from .creases import crease_zones
+from .fields import Openings, head_fields, nearness, taper
+from .fit import fit_head, rotation
+from .layers import paint_layers
+from .layout import STATE, eye_distance
+from .lids_and_lips import lip_seal, set_blink
+from .surface import seen_surface
+
+__all__ = ["STATE", "Encoding", "HeadBasis", "encode", "load_basis"]
+
+PIVOT = np.array([0, 0.35, 0.75])  # the head turns about a point below and behind the eyes, tenths of a metre
+DOUBTFUL, REFUSED = 0.045, 0.12  # mean landmark error, eye distances
+FULL_SMILE = 0.8  # of the blendshape head's mouthSmile
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """state: the animator graph's inputs by name (float32); vector float32 [A]: the photo's own; error: mean landmark
+    error in eye distances; notes: what the user should know."""
+
+    state: dict[str, np.ndarray]
+    vector: np.ndarray
+    error: float
+    notes: tuple[str, ...]
+
+
+def encode(
+    image: np.ndarray,
+    landmarks: np.ndarray,
+    blendshapes: Mapping[str, float],
+    basis: HeadBasis,
+    source_vector: np.ndarray | None = None,
+) -> Encoding:
+    """Fits the head to a crop and turns it into layers that move.
+
+    image uint8 [S,S,3], S even; landmarks [478,2+] in crop pixels; blendshapes by ARKit name; source_vector float32
+    [A],
+    where the user has set one: it is taken as it is. Raises FaceError where the head does not fit the landmarks.
+    """
+    size = len(image)
+    points = np.asarray(landmarks, float)[:, :2] * 2 / (size - 1) - 1
+    distance = eye_distance(points)
+    smile = (blendshapes.get("mouthSmileLeft", 0.0) + blendshapes.get("mouthSmileRight", 0.0)) / 2
+    readings = {"AU12": min(smile / FULL_SMILE, 1.0)}
+    fit = fit_head(basis, points[: len(basis.landmark_mean)], readings, source_vector)
+    error = float(fit.error.mean())
+    if not np.isfinite(error) or error > REFUSED:
+        raise FaceError(
+            f"The head does not fit this face (landmarks {error:.2f} eye distances off): choose another face or photo."
+        )
+    notes = (f"The head fits this face loosely ({error:.3f} eye distances).",) if error > DOUBTFUL else ()
+
+    openings = Openings.of(points)
+    fields = head_fields(basis, fit, seen_surface(basis, fit), points, openings)
+    seal_above, seal_below, units = lip_seal(fields, fit.units, points, openings, fit.scale)
+    if source_vector is not None:
+        units = fit.units
+    set_blink(fields, points, openings, fit.scale, size)
+    above = np.concatenate([fields.above, seal_above[None]])
+    below = np.concatenate([fields.below, seal_below[None]])
+    above = below + nearness(points, openings) * (above - below)
+    r = rotation(fit.pose)
+    vector = np.concatenate([fit.pose, units]).astype(np.float32) if source_vector is None else source_vector
+
+    state = paint_layers(image, points, openings, fit.pose[1], distance)
+    state |= {
+        "surface": np.stack([fields.depth, taper(points)])[None],
+        "motion_above": above,
+        "motion_below": below,
+        "creases": crease_zones(points, distance),
+        "scale": np.array([fit.scale]),
+        "offset": fit.offset,
+        "pivot": r @ PIVOT,
+        "jaw_travel": basis.jaw_travel @ r.T,
+        "source_rotation": r,
+        "source": vector,
+    }
+    state = {name: np.ascontiguousarray(state[name], np.float32) for name in STATE}
+    return Encoding(state, state["source"].copy(), error, notes)

@@ -1,0 +1,176 @@
+"""Depth and motion of the head on a uniform grid of the crop, once for each of the two layers that part at the
+openings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sparse
+from scipy.interpolate import LinearNDInterpolator
+from scipy.ndimage import gaussian_filter
+from scipy.sparse.linalg import splu
+
+from ..attributes import UNITS
+from .basis import HeadBasis
+from .fit import Fit
+from .layout import (
+    CAMERA_DISTANCE,
+    CHIN,
+    FACE_SIDES,
+    FOREHEAD,
+    GRID,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    JAW_LINE,
+    LOWER_LIDS,
+    UPPER_LIDS,
+    curve,
+    grid,
+)
+from .surface import RELIABLE, Surface, snapped
+
+DEEPEST = 0.5  # the fields' depth behind the eyes, tenths of a metre
+STEEPEST = 1.1  # its rise per unit of length: no turn of the head can fold a flatter field
+SOFTNESS = 0.1
+HEAD_WIDTHS, HEIGHTS_UP, HEIGHTS_DOWN = 1.32, 1.50, 1.25  # the ellipse that turns whole with the head
+JAW_UNITS = [UNITS.index(u) for u in ("AU17", "AU25", "AU26")]
+# Landmark and vertex sides that a layer leaves out: `above` owns upper lids and lower lip, `below` lower lids and
+# upper lip.
+NOT_ABOVE, NOT_BELOW = (2, 3), (1, 4)
+
+
+@dataclass(frozen=True)
+class Openings:
+    """Horizontal extents of the eyes and the mouth, in crop units."""
+
+    eyes: tuple[tuple[float, float], tuple[float, float]]
+    mouth: tuple[float, float]
+
+    @classmethod
+    def of(cls, points: np.ndarray) -> Openings:
+        left, right = ((points[list(u), 0].min(), points[list(u), 0].max()) for u in UPPER_LIDS)
+        return cls((left, right), (points[INNER_UPPER_LIP[0], 0], points[INNER_UPPER_LIP[-1], 0]))
+
+
+@dataclass(frozen=True)
+class Fields:
+    """depth [G,G] (tenths of a metre), above and below [U,3,G,G]: motion at a full unit in the camera's frame."""
+
+    depth: np.ndarray
+    above: np.ndarray
+    below: np.ndarray
+
+
+def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndarray, openings: Openings) -> Fields:
+    """Interpolates the visible vertices onto the grid and fills what they leave open by membranes."""
+    x, y = grid(GRID)
+    jaw = np.interp(x, landmarks[list(JAW_LINE), 0], landmarks[list(JAW_LINE), 1])
+    depths, motions = [], []
+    for is_above, left_out in ((True, NOT_ABOVE), (False, NOT_BELOW)):
+        use = (basis.landmark_spread < RELIABLE) & ~np.isin(basis.landmark_side, left_out)
+        mine = surface.visible & ~np.isin(basis.side, left_out)
+        at = snapped(surface.points[mine], fit, landmarks[: len(use)], use)
+        data = np.concatenate([surface.depth[mine, None], *(m[mine] for m in surface.motion)], 1)
+        values = LinearNDInterpolator(at, data)(x, y)  # [G,G,1+3U]
+        known = ~np.isnan(values[..., 0]) & ~_other_side(is_above, x, y, landmarks, openings)
+        values = np.nan_to_num(values)
+        depths.append(membrane(values[..., :1], known)[..., 0])
+        # The neck's zeros next to a dropping jaw would cut a hard edge under the chin.
+        known &= y <= jaw + 0.02
+        motion = membrane(values[..., 1:], known, zero_border=True).reshape(GRID, GRID, len(UNITS), 3)
+        motions.append(gaussian_filter(motion.transpose(2, 3, 0, 1), (0, 0, 0.6, 0.6)))
+    depth = _foldless(sum(depths) / 2, fit.scale)
+    under_jaw = np.clip((y - jaw + 0.06) / 0.08, 0, 1)
+    for motion in motions:
+        for unit in JAW_UNITS:  # the membrane starts at the jaw with a kink
+            motion[unit] += under_jaw * (gaussian_filter(motion[unit], (0, 3, 3)) - motion[unit])
+    return Fields(depth, *motions)
+
+
+def _other_side(is_above: bool, x, y, landmarks, openings: Openings) -> np.ndarray:
+    """Where near an opening the layer does not lie: bool [G,G]."""
+    out = np.zeros(x.shape, bool)
+    for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
+        w = x1 - x0
+        within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
+        upper, lower = curve(landmarks, up, x), curve(landmarks, low, x)
+        out |= within & ((y > upper) & (y < lower + 0.55 * w) if is_above else (y < lower) & (y > upper - 0.45 * w))
+    x0, x1 = openings.mouth
+    w = x1 - x0
+    within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
+    upper, lower = curve(landmarks, INNER_UPPER_LIP, x), curve(landmarks, INNER_LOWER_LIP, x)
+    return out | within & ((y < lower) & (y > upper - 0.35 * w) if is_above else (y > upper) & (y < lower + 0.5 * w))
+
+
+def membrane(values: np.ndarray, known: np.ndarray, zero_border: bool = False) -> np.ndarray:
+    """The harmonic surface through the known nodes: values [n,n,C], known bool [n,n]; the border is 0 where asked."""
+    known, values = known.copy(), values.copy()
+    if zero_border:
+        border = np.ones_like(known)
+        border[1:-1, 1:-1] = False
+        values[border & ~known] = 0
+        known |= border
+    n = known.size
+    number = np.arange(n).reshape(known.shape)
+    i = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
+    j = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
+    links = sparse.coo_matrix((np.ones(2 * len(i)), (np.r_[i, j], np.r_[j, i])), (n, n)).tocsr()
+    laplace = (sparse.diags(np.asarray(links.sum(1)).ravel()) - links).tocsr()
+    out = values.reshape(n, -1)
+    k, u = known.ravel(), ~known.ravel()
+    if u.any():
+        solve = splu(laplace[u][:, u].tocsc())
+        out[u] = solve.solve(np.ascontiguousarray(-(laplace[u][:, k] @ out[k])))
+    return out.reshape(values.shape)
+
+
+def _foldless(depth: np.ndarray, scale: float) -> np.ndarray:
+    """The largest field under `depth` that is nowhere deeper than DEEPEST nor steeper than STEEPEST: [G,G] -> [G,G]."""
+    z = DEEPEST - SOFTNESS * np.logaddexp(0, (DEEPEST - depth) / SOFTNESS)
+    rise = STEEPEST * 2 / (GRID - 1) / scale
+    padded = np.pad(z, 1, constant_values=np.inf)
+    for _ in range(60):
+        before = padded.copy()
+        inside = padded[1:-1, 1:-1]
+        for dy in (0, 1, 2):
+            for dx in (0, 1, 2):
+                step = rise * np.hypot(dy - 1, dx - 1)
+                np.minimum(inside, before[dy : dy + GRID, dx : dx + GRID] + step, out=inside)
+        if np.abs(before[1:-1, 1:-1] - inside).max() < 1e-4:
+            break
+    return gaussian_filter(padded[1:-1, 1:-1], 1.0)
+
+
+def nearness(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
+    """1 at the openings, 0 from about one opening's width away: where the two layers differ. [G,G]"""
+    x, y = grid(GRID)
+    out = np.zeros(x.shape)
+    for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
+        middle = landmarks[[*up, *low], 1].mean()
+        far = np.hypot((x - (x0 + x1) / 2) / (x1 - x0), (y - middle) / (x1 - x0))
+        out = np.maximum(out, np.clip(3.2 - 2 * far, 0, 1))
+    x0, x1 = openings.mouth
+    far = np.hypot((x - (x0 + x1) / 2) / (x1 - x0), (y - landmarks[[13, 14], 1].mean()) / (x1 - x0))
+    return np.maximum(out, np.clip(2.8 - 2 * far, 0, 1))
+
+
+def taper(landmarks: np.ndarray) -> np.ndarray:
+    """How far a node turns with the head: 1 on head and hair, falling to 0 at the crop's border. [G,G]"""
+    x, y = grid(GRID)
+    centre = (landmarks[FOREHEAD, :2] + landmarks[CHIN, :2]) / 2 - [0, 0.12]
+    half_width = abs(landmarks[FACE_SIDES[1], 0] - landmarks[FACE_SIDES[0], 0]) / 2
+    half_height = abs(landmarks[CHIN, 1] - landmarks[FOREHEAD, 1]) / 2
+    dx, dy = x - centre[0], y - centre[1]
+    reach = np.where(dy < 0, HEIGHTS_UP, HEIGHTS_DOWN) * half_height
+    radius = np.hypot(dx / (HEAD_WIDTHS * max(half_width, 0.8 * half_height)), dy / reach)
+    edge = np.minimum(1 - np.abs(x), 1 - np.abs(y))
+    beyond = np.maximum(radius - 1, 0) * half_height
+    out = np.clip(edge / np.maximum(edge + beyond, 1e-6), 0, 1) * np.clip(edge / 0.06, 0, 1)
+    return gaussian_filter(out, 1.2) * np.clip(edge / 0.03, 0, 1)
+
+
+def to_depth_units(depth: np.ndarray, scale: float) -> np.ndarray:
+    """Head units for each crop unit at a depth: what turns a move in the picture into one of the head."""
+    return (1 + depth / CAMERA_DISTANCE) / scale

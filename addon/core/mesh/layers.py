@@ -1,0 +1,64 @@
+"""The crop in layers: two of skin that part at the openings, and what lies behind them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .creases import crease_map
+from .eyes import lash_factor, paint_eyeballs
+from .mouth import mouth_palette, mouth_patch, own_inside, teeth_and_tongue
+from .seams import find_seams
+
+
+def paint_layers(image: np.ndarray, landmarks: np.ndarray, openings, yaw: float, eye_distance: float):
+    """image uint8 [S,S,3], landmarks [478,2+] in crop units -> the state's `above`, `below`, `inner`, `jaw`, `cavity`.
+
+    Masks are soft inside the opening and lie in the photo's coordinates, so that they travel with their layer.
+    """
+    size = len(image)
+    photo = image.astype(np.float32)
+    pixel = 2 / (size - 1)
+    soft = 1.2 * pixel
+    seams = find_seams(image, landmarks, eye_distance)
+    y = np.linspace(-1, 1, size, dtype=np.float32)[:, None]
+
+    def line(values: np.ndarray) -> np.ndarray:
+        return values.astype(np.float32)[None]
+
+    outside_above = np.maximum(line(seams.upper_lid + seams.lid_rim) - y, y - line(seams.lower_lip - seams.lip_rim))
+    outside_below = np.minimum(
+        y - line(seams.lower_lid - seams.lower_lid_rim), line(seams.upper_lip + seams.lip_rim) - y
+    )
+    mask_above = np.clip(outside_above / soft + 1, 0, 1)
+    mask_below = np.clip(outside_below / soft + 1.5, 0, 1)
+
+    inner = photo.copy()
+    white = paint_eyeballs(inner, photo, landmarks, openings, seams, eye_distance)
+    opacity = np.ones((size, size), np.float32)
+    palette = mouth_palette(photo, landmarks, white, eye_distance)
+    patch = mouth_patch(size, landmarks, seams, openings)
+    upper_teeth, lower_teeth = teeth_and_tongue(patch, landmarks, yaw, palette, eye_distance)
+    own, share, has = own_inside(patch, photo, seams, openings, eye_distance)
+    teeth = upper_teeth[..., 3]
+    behind = palette.cavity * (1 - teeth[..., None]) + upper_teeth[..., :3] * teeth[..., None]
+    patch.of(inner)[:] = own * share[..., None] + behind * (1 - share[..., None])
+    above_lip = patch.y < patch.over(seams.upper_lip)
+    patch.of(opacity)[:] = np.maximum(teeth * np.maximum(above_lip, 1 - has), share)
+    jaw = np.zeros((size, size, 4), np.float32)
+    patch.of(jaw)[:] = lower_teeth
+
+    # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
+    shows = (1 - mask_above) * (1 - mask_below) > 0
+    inner[shows] = photo[shows]
+    opacity[shows] = 1
+
+    def planes(rgb: np.ndarray, *more: np.ndarray) -> np.ndarray:
+        return np.concatenate([rgb.transpose(2, 0, 1) / 255, *(m[None] for m in more)])[None].astype(np.float32)
+
+    return {
+        "above": planes(photo, mask_above, lash_factor(photo, openings, seams)),
+        "below": planes(photo, mask_below, crease_map(photo, landmarks, eye_distance)),
+        "inner": planes(inner, opacity),
+        "jaw": planes(jaw[..., :3], jaw[..., 3]),
+        "cavity": (palette.cavity / 255).astype(np.float32),
+    }

@@ -1,0 +1,67 @@
+"""What encode and the animator graph agree on, and where the parts of a face lie among the 478 landmarks.
+
+Crop units: x = pixel * 2 / (S - 1) - 1, so that -1 and 1 are the centres of the crop's first and last pixels. The
+head is
+in the camera's frame, x right, y down, z away, in tenths of a metre with its origin between the eyes.
+"""
+
+import numpy as np
+
+STATE = (
+    "above",
+    "below",
+    "inner",
+    "jaw",
+    "surface",
+    "motion_above",
+    "motion_below",
+    "creases",
+    "scale",
+    "offset",
+    "pivot",
+    "cavity",
+    "jaw_travel",
+    "source_rotation",
+    "source",
+)
+CAMERA_DISTANCE = 9.0
+GRID = 128
+
+# Image left to right; "first" is the eye on the image's left (the person's right).
+UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (362, 398, 384, 385, 386, 387, 388, 466, 263))
+LOWER_LIDS = ((33, 7, 163, 144, 145, 153, 154, 155, 133), (362, 382, 381, 380, 374, 373, 390, 249, 263))
+BROWS = ((70, 63, 105, 66, 107), (336, 296, 334, 293, 300))
+IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
+INNER_UPPER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+INNER_LOWER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+OUTER_LOWER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+MOUTH_CORNERS = (61, 291)
+JAW_LINE = (
+    *(234, 93, 132, 58, 172, 136, 150, 149, 176, 148, 152),
+    *(377, 400, 378, 379, 365, 397, 288, 361, 323, 454),
+)
+FOREHEAD, CHIN, NOSE_TIP = 10, 152, 4
+FACE_SIDES = (234, 454)
+
+
+def eye_distance(points: np.ndarray) -> float:
+    """Distance between the eyes' middles, in the unit of `points` [>=468,2+]."""
+    p = points[:, :2]
+    return float(np.linalg.norm(p[[33, 133]].mean(0) - p[[362, 263]].mean(0)))
+
+
+def smoothstep(t: np.ndarray) -> np.ndarray:
+    """0 below 0, 1 above 1, smooth between."""
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def curve(points: np.ndarray, ids, x: np.ndarray) -> np.ndarray:
+    """Height of the landmark line `ids` over x, both in crop units."""
+    return np.interp(x, points[list(ids), 0], points[list(ids), 1])
+
+
+def grid(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and y [n,n] of an n x n grid over the crop, corners on corners."""
+    line = np.linspace(-1, 1, n)
+    return tuple(np.meshgrid(line, line))

@@ -1,0 +1,90 @@
+"""What the photo's own landmarks know better than the head's shapes: how far its lids fall and its lips have to
+travel to meet.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from ..attributes import UNITS
+from .fields import Fields, Openings, to_depth_units
+from .layout import (
+    BROWS,
+    GRID,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    LOWER_LIDS,
+    UPPER_LIDS,
+    curve,
+    grid,
+    smoothstep,
+)
+
+LOWER_LID_SHARE = 0.16  # of the gap that the lower lid closes
+OVERLAP = 0.30  # of the gap that the upper lid falls beyond the lower one, plus OVERLAP_PX
+OVERLAP_PX = 4.0
+LASH_BAND = 0.22  # share of the way from lid margin to brow that travels whole, lashes and all
+LID_REACH = 0.85
+BLINK, SMILE, LIPS_PART, JAW_DROP = (UNITS.index(u) for u in ("AU45", "AU12", "AU25", "AU26"))
+LOWER_LIP_SHARE = 0.6
+OPEN_ENOUGH = 0.15  # of AU12 + AU25 + AU26 from which a mouth may need sealing
+LEAST_PARTED = 0.25  # AU25 of a mouth that gets a seal, so that there is something to close
+
+
+def set_blink(fields: Fields, landmarks: np.ndarray, openings: Openings, scale: float, size: int) -> None:
+    """Replaces AU45's motion near the eyes, in place: each column of the opening closes its own gap."""
+    x, y = grid(GRID)
+    k = to_depth_units(fields.depth, scale)
+    for (x0, x1), up, low, brow in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, BROWS, strict=True):
+        w = x1 - x0
+        upper, lower = curve(landmarks, up, x), curve(landmarks, low, x)
+        gap = np.maximum(lower - upper, 0) * ((x > x0) & (x < x1))
+        fall = gaussian_filter1d(gap * (1 + OVERLAP - LOWER_LID_SHARE) + OVERLAP_PX / size * (gap > 0), 0.8, axis=1)
+        rise = gaussian_filter1d(gap * LOWER_LID_SHARE, 0.8, axis=1)
+        to_brow = np.maximum(upper - curve(landmarks, brow, x), 0.25 * w)
+        stretched = smoothstep(1 - ((upper - y) / to_brow - LASH_BAND) / (LID_REACH - LASH_BAND))
+        falls = fall * stretched * np.clip(1.6 - (y - lower) / (0.5 * w), 0, 1) * k
+        over = np.clip(1 - (upper - y) / (0.3 * w), 0, 1)
+        rises = rise * np.where(y < lower, over, smoothstep(1 - (y - lower) / (0.45 * w))) * k
+        middle = landmarks[[up[0], up[-1]], 1].mean()
+        near = np.clip(2.2 - 2 * np.hypot((x - (x0 + x1) / 2) / (0.75 * w), (y - middle) / (0.9 * w)), 0, 1)
+        for motion, dy in ((fields.above[BLINK], falls), (fields.below[BLINK], -rises)):
+            motion *= 1 - near
+            motion[1] += near * dy
+
+
+def lip_seal(fields: Fields, units: np.ndarray, landmarks: np.ndarray, openings: Openings, scale: float):
+    """The move that shuts what gap would be left with all units at 0, at full AU25 taken away.
+
+    Returns (above [3,G,G], below [3,G,G], units): a field of its own, since as part of AU25's it would also widen what
+    AU25 opens above the photo's own; a mouth that is sealed has at least LEAST_PARTED of AU25 to lose.
+    """
+    above, below = np.zeros((3, GRID, GRID)), np.zeros((3, GRID, GRID))
+    if units[[SMILE, LIPS_PART, JAW_DROP]].sum() <= OPEN_ENOUGH:
+        return above, below, units
+    units = units.copy()
+    upper, lower = landmarks[list(INNER_UPPER_LIP[1:-1]), :2], landmarks[list(INNER_LOWER_LIP[1:-1]), :2]
+    upper_after = upper + _moved(fields.below, units, upper, scale)
+    lower_after = lower + _moved(fields.above, units, lower, scale)
+    gap = np.maximum(lower_after[:, 1] - upper_after[:, 1], 0)
+    x0, x1 = openings.mouth
+    x, y = grid(GRID)
+    middle = (upper[:, 0] + lower[:, 0]) / 2
+    gap = np.interp(x[0], np.r_[x0, middle, x1], np.r_[0, gap, 0], left=0, right=0)
+    units[LIPS_PART] = max(units[LIPS_PART], LEAST_PARTED)
+    gap = gaussian_filter1d(gap, 1.0)[None] * to_depth_units(fields.depth, scale) / units[LIPS_PART]
+    w = x1 - x0
+    under = smoothstep(1 - (y - curve(landmarks, INNER_LOWER_LIP, x) - 0.12 * w) / (0.55 * w))
+    over = smoothstep(1 - (curve(landmarks, INNER_UPPER_LIP, x) - 0.1 * w - y) / (0.35 * w))
+    above[1] = LOWER_LIP_SHARE * gap * under
+    below[1] = -(1 - LOWER_LIP_SHARE) * gap * over
+    return above, below, units
+
+
+def _moved(motion: np.ndarray, units: np.ndarray, at: np.ndarray, scale: float) -> np.ndarray:
+    """Where points [N,2] go, in crop units, when all units fall to 0."""
+    field = np.tensordot(-units, motion[:, :2], 1).astype(np.float32)
+    pixel = ((at + 1) / 2 * (GRID - 1)).astype(np.float32)
+    return scale * np.stack([cv2.remap(f, pixel[None, :, 0], pixel[None, :, 1], cv2.INTER_LINEAR)[0] for f in field], 1)

@@ -1,0 +1,112 @@
+"""The lines along which the layers part: both lids of the eyes and both lips, as heights over x across the whole
+crop.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .layout import INNER_LOWER_LIP, INNER_UPPER_LIP, LOWER_LIDS, MOUTH_CORNERS, UPPER_LIDS
+
+SHUT = 0.035  # lip gap, eye distances, below which one seam serves both lips
+SEARCH = 0.07  # how far from the landmarks the darkest path may run, eye distances
+STEPS, OFFSETS = 41, 29
+
+
+@dataclass(frozen=True)
+class Seams:
+    """Heights [S] in crop units: upper and lower lids, upper and lower lip; gaps never below 0; rims in crop units.
+
+    `lid_rim` of the upper lid (lash line included) and `lip_rim` travel with the skin, else lash and lip pixels stay
+    behind.
+    """
+
+    upper_lid: np.ndarray
+    lower_lid: np.ndarray
+    upper_lip: np.ndarray
+    lower_lip: np.ndarray
+    lid_gap: np.ndarray
+    lip_gap: np.ndarray
+    lid_rim: np.ndarray
+    lower_lid_rim: np.ndarray
+    lip_rim: np.ndarray
+
+
+def find_seams(image: np.ndarray, landmarks: np.ndarray, eye_distance: float) -> Seams:
+    """image uint8 [S,S,3], landmarks in crop units."""
+    size = len(image)
+    x = np.linspace(-1, 1, size)
+    pixel = 2 / (size - 1)
+    fine = size / 512 * pixel  # a 512-pixel crop's pixel
+    upper_lid, lower_lid = (_lid_line(landmarks, lids, x) for lids in (UPPER_LIDS, LOWER_LIDS))
+    upper_lip, lower_lip = _lips(image, landmarks, x, eye_distance)
+    lid_gap, lip_gap = np.maximum(lower_lid - upper_lid, 0), np.maximum(lower_lip - upper_lip, 0)
+    return Seams(
+        upper_lid,
+        lower_lid,
+        upper_lip,
+        lower_lip,
+        lid_gap,
+        lip_gap,
+        lid_rim=0.13 * lid_gap + np.minimum(0.1 * lid_gap, fine),
+        lower_lid_rim=np.minimum(0.08 * lid_gap, 1.5 * fine),
+        lip_rim=np.minimum(1.5 * fine, 0.25 * lip_gap),
+    )
+
+
+def _lid_line(landmarks: np.ndarray, lids, x: np.ndarray) -> np.ndarray:
+    """Both eyes' lid landmarks, running level beyond the corners."""
+    left, right = (landmarks[list(ids), :2] for ids in lids)
+    out = 0.25 * (left[-1, 0] - left[0, 0])
+    path = [[-3, left[0, 1]], [left[0, 0] - out, left[0, 1]], *left, *right]
+    path += [[right[-1, 0] + out, right[-1, 1]], [3, right[-1, 1]]]
+    path = np.array(path)
+    return np.interp(x, path[:, 0], path[:, 1])
+
+
+def _lips(
+    image: np.ndarray, landmarks: np.ndarray, x: np.ndarray, eye_distance: float
+) -> tuple[np.ndarray, np.ndarray]:
+    upper, lower = landmarks[list(INNER_UPPER_LIP), :2], landmarks[list(INNER_LOWER_LIP), :2]
+    if (lower - upper)[1:-1, 1].max() < SHUT * eye_distance:
+        upper = lower = _darkest_path(image, upper, lower, SEARCH * eye_distance)
+    corners = landmarks[list(MOUTH_CORNERS), :2]
+    out = 0.1 * eye_distance
+
+    def across(line: np.ndarray) -> np.ndarray:
+        left, right = corners
+        path = [[-3, left[1]], [left[0] - out, left[1]], *line, [right[0] + out, right[1]], [3, right[1]]]
+        path = np.array(path)
+        return np.interp(x, path[:, 0], path[:, 1])
+
+    return across(upper), across(lower)
+
+
+def _darkest_path(image: np.ndarray, upper: np.ndarray, lower: np.ndarray, reach: float) -> np.ndarray:
+    """One line [STEPS,2] between shut lips: the path of least brightness, by dynamic programming."""
+    size = len(image)
+    x = np.linspace(upper[0, 0], upper[-1, 0], STEPS)
+    middle = (np.interp(x, upper[:, 0], upper[:, 1]) + np.interp(x, lower[:, 0], lower[:, 1])) / 2
+    offset = np.linspace(-reach, reach, OFFSETS)
+    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), max(size / 512, 0.5)).astype(np.float32)
+    at = np.stack(np.broadcast_arrays(x[:, None], middle[:, None] + offset), -1)
+    at = ((at + 1) * (size - 1) / 2).astype(np.float32)
+    bright = cv2.remap(grey, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
+    bright = (bright - bright.min(1, keepdims=True)) / (np.ptp(bright, axis=1, keepdims=True) + 8)
+    away = (offset / reach) ** 2
+    cost = bright + 0.5 * away
+    bend = 6 * (np.subtract.outer(offset, offset) / reach) ** 2
+    total, came_from = cost[0] + 3 * away, []  # the path starts and ends at the corners
+    for i in range(1, STEPS):
+        reached = total + bend
+        came_from.append(reached.argmin(1))
+        total = reached.min(1) + cost[i] + (3 * away if i == STEPS - 1 else 0)
+    chosen = [total.argmin()]
+    for back in reversed(came_from):
+        chosen.append(back[chosen[-1]])
+    path = middle + offset[chosen[::-1]]
+    path = np.convolve(np.pad(path, 2, mode="edge"), np.ones(5) / 5, "valid")
+    return np.stack([x, path], 1)

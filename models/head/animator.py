@@ -1,0 +1,206 @@
+"""zygoma-base's `animate`: state tensors and attributes -> picture, alpha, synthetic, as one graph of standard
+operators.
+
+The photo's own pixels move through the fitted head in two layers that part at the eyes and the mouth; behind the
+openings
+lie eyeballs and teeth (fixed to the head) and the lower jaw. Coordinates are crop units: x = pixel * 2 / (S - 1) - 1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from addon.core.attributes import INDEX, NAMES, UNITS
+from addon.core.mesh.layout import CAMERA_DISTANCE, STATE
+
+NEWTON_STEPS = 3
+LEAST_DETERMINANT = 0.3
+LARGEST_STEP = 0.06
+# Share of the crop (left, right, top, bottom) outside which no opening ever lies; the jaw's part of it.
+WINDOW = (0.18, 0.82, 0.20, 0.82)
+JAW_WINDOW = (0.26, 0.74, 0.42, 0.82)
+BLINK, LID_RAISER, LID_TIGHTENER, LIPS_PART = (UNITS.index(u) for u in ("AU45", "AU05", "AU07", "AU25"))
+POSE = slice(INDEX["pose_pitch"], INDEX["pose_roll"] + 1)
+
+
+def rotation(pose: Tensor) -> Tensor:
+    """R = Rx(pitch) Ry(yaw) Rz(roll) for pose [B,3] in radians -> [B,3,3]; x right, y down, z away."""
+    (cp, cy, cr), (sp, sy, sr) = torch.cos(pose).unbind(1), torch.sin(pose).unbind(1)
+    one, zero = torch.ones_like(cp), torch.zeros_like(cp)
+    rx = torch.stack([one, zero, zero, zero, cp, -sp, zero, sp, cp], 1).view(-1, 3, 3)
+    ry = torch.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy], 1).view(-1, 3, 3)
+    rz = torch.stack([cr, -sr, zero, sr, cr, zero, zero, zero, one], 1).view(-1, 3, 3)
+    return rx @ ry @ rz
+
+
+def with_lids_given_to_blink(units: Tensor) -> Tensor:
+    """A falling lid takes AU05 and AU07 away: units [B,U] -> [B,U]."""
+    keep = (1 - 1.4 * torch.relu(units[:, BLINK : BLINK + 1] - 0.1)).clamp(0, 1)
+    columns = list(units.split(1, dim=1))
+    for i in (LID_RAISER, LID_TIGHTENER):
+        columns[i] = columns[i] * keep
+    return torch.cat(columns, 1)
+
+
+def grid(n) -> Tensor:
+    """[1,2,n,n]: x and y of n x n points over the crop, -1..1, corners on corners."""
+    line = torch.arange(n, dtype=torch.float32) * 2 / (n - 1) - 1
+    return torch.stack([line.view(1, -1).expand(n, n), line.view(-1, 1).expand(n, n)])[None]
+
+
+def box(window, size) -> tuple:
+    """A window's shares -> pixel bounds (x0, x1, y0, y1) that follow the size in the exported graph."""
+    return tuple((size * round(share * 100)) // 100 for share in window)
+
+
+def cut(t: Tensor, bounds) -> Tensor:
+    x0, x1, y0, y1 = bounds
+    return t[..., y0:y1, x0:x1]
+
+
+def put(base: Tensor, part: Tensor, bounds) -> Tensor:
+    """`base` with `part` in the place of its window."""
+    x0, x1, y0, y1 = bounds
+    rows = torch.cat([base[..., y0:y1, :x0], part, base[..., y0:y1, x1:]], -1)
+    return torch.cat([base[..., :y0, :], rows, base[..., y1:, :]], -2)
+
+
+def sample(texture: Tensor, at: Tensor) -> Tensor:
+    """Bilinear samples of `texture` [1 or B,C,h,w] at crop units [B,2,H,W] -> [B,C,H,W]."""
+    texture = texture.expand(at.shape[0], -1, -1, -1)
+    return F.grid_sample(texture, at.permute(0, 2, 3, 1), padding_mode="border", align_corners=True)
+
+
+def upsample(t: Tensor, size) -> Tensor:
+    return F.interpolate(t, size=(size, size), mode="bilinear", align_corners=True)
+
+
+def slopes(field: Tensor, step: float) -> tuple[Tensor, Tensor]:
+    """Central differences of [B,C,G,G] along x and y, zero at the border."""
+    dx = F.pad(field[..., 2:] - field[..., :-2], (1, 1, 0, 0)) / (2 * step)
+    dy = F.pad(field[..., 2:, :] - field[..., :-2, :], (0, 0, 1, 1)) / (2 * step)
+    return dx, dy
+
+
+def inverse(displacement: Tensor, nodes: Tensor) -> Tensor:
+    """Where every node's picture comes from: u with u + D(u) = node, by Newton's method. D [B,2,G,G] -> u [B,2,G,G]."""
+    dx, dy = slopes(displacement, 2 / (nodes.shape[-1] - 1))
+    field = torch.cat([displacement, dx, dy], 1)
+    u = nodes - displacement
+    for _ in range(NEWTON_STEPS):
+        v = sample(field, u)
+        error = u + v[:, :2] - nodes
+        a11, a21, a12, a22 = 1 + v[:, 2:3], v[:, 3:4], v[:, 4:5], 1 + v[:, 5:6]
+        determinant = (a11 * a22 - a12 * a21).clamp(min=LEAST_DETERMINANT)
+        ex, ey = error[:, :1], error[:, 1:]
+        step = torch.cat([a22 * ex - a12 * ey, a11 * ey - a21 * ex], 1) / determinant
+        u = u - step.clamp(-LARGEST_STEP, LARGEST_STEP)
+    return u
+
+
+class Animator(nn.Module):
+    """forward(*state, attributes) -> image uint8 [B,S,S,3], alpha uint8 [B,S,S], synthetic uint8 [B,S,S]."""
+
+    def forward(
+        self, above, below, inner, jaw, surface, motion_above, motion_below, creases,
+        scale, offset, pivot, cavity, jaw_travel, source_rotation, source, attributes,
+    ):  # fmt: skip
+        batch, size, g = attributes.shape[0], above.shape[-1], surface.shape[-1]
+        nodes, pixels = grid(g), grid(size)
+        units = with_lids_given_to_blink(attributes[:, 3:].clamp(0, 1))
+        change = units - with_lids_given_to_blink(source[None, 3:])  # [B,U]
+        turn = rotation(attributes[:, POSE]) @ source_rotation.t()[None]
+        offset, pivot = offset.view(1, 2, 1, 1), pivot.view(1, 3, 1, 1)
+        depth, taper = surface[:, :1], surface[:, 1:]
+        at_rest = torch.cat([(nodes - offset) / scale * (1 + depth / CAMERA_DISTANCE), depth], 1) - pivot  # [1,3,G,G]
+
+        def displaced(motion: Tensor) -> Tensor:
+            """Where the nodes go, less where they are: 3-D motion [B,3,G,G] -> [B,2,G,G]."""
+            q = (turn @ (at_rest + motion).reshape(batch, 3, -1)).view(batch, 3, g, g) + pivot
+            seen = scale * q[:, :2] / (1 + q[:, 2:] / CAMERA_DISTANCE) + offset
+            return taper * (seen - nodes)
+
+        seal = change[:, LIPS_PART : LIPS_PART + 1].clamp(max=0)
+        weights = torch.cat([change, seal], 1)
+        move = lambda field: (weights @ field.flatten(1)).view(batch, 3, g, g)  # noqa: E731
+        still = torch.zeros(batch, 3, g, g)
+        forward_map = torch.cat([displaced(move(motion_above)), displaced(move(motion_below)), displaced(still)])
+        u = inverse(forward_map, nodes)
+        flow_nodes = u - nodes
+        u_below = u[batch : 2 * batch]
+
+        # How much of a pixel's neighbourhood is stretched: 1 - area in the photo / area in the picture.
+        dx, dy = slopes(flow_nodes[batch : 2 * batch], 2 / (g - 1))
+        stretch = (1 - ((1 + dx[:, :1]) * (1 + dy[:, 1:]) - dx[:, 1:] * dy[:, :1])).clamp(0, 1)
+        zone = sample((change @ creases.flatten(1)).view(batch, 1, g, g), u_below)
+        extra = upsample(torch.cat([zone, stretch], 1), size)
+        zone, stretch = extra[:, :1], extra[:, 1:]
+
+        flow_above, flow_below, flow_rigid = upsample(flow_nodes, size).chunk(3)
+        window, jaw_window = box(WINDOW, size), box(JAW_WINDOW, size)
+        travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2, 1, 1)
+
+        full = sample(below, pixels + flow_below)
+        shade = 1 + full[:, 4:] * zone
+        skin, mask_below = full[:, :3] * shade, cut(full[:, 3:4], window)
+        part = lambda flow, where: cut(pixels, where) + cut(flow, where)  # noqa: E731
+        upper = sample(above, part(flow_above, window))
+        behind = sample(inner, part(flow_rigid, window))
+        lower = sample(jaw, part(flow_rigid - travel, jaw_window))
+
+        lash = (4 * (change[:, BLINK] - 0.15)).clamp(0, 1).view(batch, 1, 1, 1)
+        mask_above, rgb_above = upper[:, 3:4], upper[:, :3] * (1 - lash * (1 - upper[:, 4:])) * cut(shade, window)
+        cavity = cavity.view(1, 3, 1, 1)
+        depths = cavity + torch.zeros_like(behind[:, :3])
+        inside_window = tuple(
+            j - w for j, w in zip(jaw_window, (window[0], window[0], window[2], window[2]), strict=True)
+        )
+        teeth = lower[:, :3] * lower[:, 3:] + (1 - lower[:, 3:]) * cavity
+        depths = put(depths, teeth, inside_window)
+        hidden = behind[:, :3] * behind[:, 3:] + (1 - behind[:, 3:]) * depths
+        covered = mask_below * cut(skin, window) + (1 - mask_below) * hidden
+        rgb = put(skin, mask_above * rgb_above + (1 - mask_above) * covered, window)
+
+        open_now = (1 - mask_above) * (1 - mask_below)
+        open_before = cut((1 - above[:, 3:4]) * (1 - below[:, 3:4]), window)
+        revealed = (open_now - open_before).clamp(0, 1)
+        nothing = torch.zeros_like(zone)
+        longest = lambda flow: flow.abs().amax(1, keepdim=True) * size * 0.5  # noqa: E731  in pixels
+        moved = torch.maximum(longest(flow_below) * 4, (shade - 1).abs() * 255)
+        alpha = torch.maximum(
+            moved, put(nothing, torch.maximum(open_now, longest(cut(flow_above, window)) * 4), window)
+        )
+        changed = torch.cat([change, attributes[:, POSE] - source[None, POSE]], 1).abs().amax(1).view(batch, 1, 1, 1)
+        alpha = alpha.clamp(0, 1) * (changed * 1e4).clamp(0, 1)
+        synthetic = torch.maximum(torch.maximum(stretch, (shade - 1).abs() * 4), put(nothing, revealed, window))
+        synthetic = synthetic.clamp(0, 1) * (alpha > 0)
+
+        levels = lambda t: (t * 255 + 0.5).clamp(0, 255).to(torch.uint8)  # noqa: E731
+        return levels(rgb).permute(0, 2, 3, 1), levels(alpha)[:, 0], levels(synthetic)[:, 0]
+
+
+def export(path: Path, example: dict[str, Tensor]) -> Animator:
+    """Writes the graph for any even crop side and batch; `example` holds one state. Returns the module it was made
+    from.
+    """
+    net = Animator().eval()
+    attributes = torch.zeros(2, len(NAMES))
+    square = {2: "S", 3: "S"}
+    dynamic = {name: square for name in ("above", "below", "inner", "jaw")}
+    dynamic |= {"attributes": {0: "B"}, "image": {0: "B", 1: "S", 2: "S"}}
+    dynamic |= {name: {0: "B", 1: "S", 2: "S"} for name in ("alpha", "synthetic")}
+    torch.onnx.export(
+        net,
+        (*(example[name] for name in STATE), attributes),
+        str(path),
+        input_names=[*STATE, "attributes"],
+        output_names=["image", "alpha", "synthetic"],
+        opset_version=17,
+        dynamic_axes=dynamic,
+        dynamo=False,
+    )
+    return net

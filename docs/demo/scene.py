@@ -1,0 +1,235 @@
+"""The main job in Blender, from photo and table to frames and a movie: `build.py demo` runs this in its own process.
+
+    .venv/bin/python -m docs.demo.scene --out out/demo
+
+It reads as a script that drives Zygoma would: two rigs, one acting a recorded table, one keyed by hand, rendered by
+Blender's animation render and, beside it, by the fast path that needs no scene.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from math import radians
+from pathlib import Path
+
+import bpy
+import imageio.v3 as iio
+import numpy as np
+from addon.core.frames import MovieWriter
+
+import addon
+from addon import rig
+from addon.core.attributes import ATTRIBUTES, NAMES
+from addon.core.errors import ZygomaError
+
+from .pictures import contact_sheet, curves
+
+DOCS = Path(__file__).resolve().parents[1]
+PIXEL = 1 / 1000  # Blender units
+FRAMES = 100
+RATE = 25
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--photo", type=Path, default=DOCS / "portraits" / "mona_lisa.jpg")
+    parser.add_argument("--table", type=Path, default=DOCS / "tables" / "talking_25fps.csv")
+    parser.add_argument("--pack", default="zygoma-base")
+    args = parser.parse_args()
+    for folder in (args.out / "blender", args.out / "fast"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for frame in folder.glob("[0-9][0-9][0-9][0-9].png"):
+            frame.unlink()
+    say = Steps(args.out / "blender.log")
+    try:
+        demo(args, say)
+    except (ZygomaError, RuntimeError) as error:  # operators report a user's mistake as RuntimeError: "Error: ..."
+        say.fail(str(error).strip().removeprefix("Error: "))
+        return 1
+    finally:
+        addon.unregister()
+    return 0
+
+
+def demo(args: argparse.Namespace, say: Steps) -> None:
+    out = args.out
+    say(f"Blender {bpy.app.version_string}: a rig of {args.photo.name}, and the curves of {args.table.name}")
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    addon.register()
+    scene = bpy.context.scene
+    scene.render.fps, scene.frame_start, scene.frame_end = RATE, 1, FRAMES
+    actor = add_rig(args.photo, args.pack)
+    bpy.ops.zygoma.table_import(filepath=str(args.table))
+
+    say("A second rig, with a smile and a turn of the head keyed by hand")
+    other = add_rig(DOCS / "portraits" / "raphael.jpg", args.pack)
+    key_by_hand(other)
+    frame_both(scene, actor, other)
+    exact_pixels(scene)
+    bpy.ops.wm.save_as_mainfile(filepath=str(out / "demo.blend"))
+
+    say(f"Blender renders {FRAMES} frames of {scene.render.resolution_x} x {scene.render.resolution_y}")
+    scene.render.filepath = str(out / "blender" / "####")
+    say.progress_of(scene)
+    bpy.ops.render.render(animation=True)
+
+    say(f"The fast path renders the same {FRAMES} frames of {actor.name}")
+    render_fast(actor, out / "fast")
+    same = equal_frames(out, rig.picture(actor).size)
+
+    say("Movie, contact sheet, picture of the curves")
+    frames = [iio.imread(path) for path in sorted((out / "blender").glob("*.png"))]
+    with MovieWriter(out / "demo.mp4", RATE) as movie:
+        for frame in frames:
+            movie.write(frame)
+    shown = [(i + 1, frames[i]) for i in range(4, FRAMES, 8)]
+    contact_sheet(shown, columns=4, width=1600).save(out / "contact_sheet.jpg", quality=90)
+    draw_curves(scene, {"recorded": actor, "by hand": other}, out)
+    say.end(out, same)
+
+
+def add_rig(photo: Path, pack: str) -> bpy.types.Object:
+    bpy.ops.zygoma.rig_add(filepath=str(photo), pack=pack)
+    return bpy.context.object
+
+
+def key_by_hand(ob: bpy.types.Object) -> None:
+    """A smile that comes and stays, a head that turns away and back, one blink."""
+    keys = {
+        "AU12": {1: 0, 20: 0, 40: 0.8, 80: 0.8, 100: 0.2},
+        "AU06": {1: 0, 24: 0, 42: 0.6, 80: 0.6, 100: 0.1},
+        "AU25": {1: 0, 30: 0, 44: 0.25, 70: 0.25, 80: 0},
+        "AU45": {1: 0, 12: 0, 15: 1, 16: 1, 20: 0, 58: 0, 61: 1, 62: 1, 66: 0},
+        "pose_yaw": {1: 0, 10: 0, 35: radians(14), 60: radians(-10), 90: 0},
+        "pose_roll": {1: 0, 35: radians(-4), 60: radians(3), 90: 0},
+    }
+    for name, values in keys.items():
+        for frame, value in values.items():
+            ob[name] = float(value)
+            ob.keyframe_insert(f'["{name}"]', frame=frame)
+
+
+def frame_both(scene: bpy.types.Scene, left: bpy.types.Object, right: bpy.types.Object) -> None:
+    """Side by side before an orthographic camera, one pixel of the render for one pixel of the photos."""
+    sizes = [tuple(rig.picture(ob).size) for ob in (left, right)]
+    width, height = sum(size[0] for size in sizes), max(size[1] for size in sizes)
+    edge = -width / 2
+    for ob, (across, up) in zip((left, right), sizes, strict=True):
+        scale = across * PIXEL / ob.dimensions.x
+        ob.rotation_euler = (0, 0, 0)
+        ob.scale = (ob.scale.x * scale, ob.scale.y * scale, ob.scale.z)
+        ob.location = ((edge + across / 2) * PIXEL, (height - up) % 2 / 2 * PIXEL, 0)
+        edge += across
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.location.z = 1
+    camera.data.type = "ORTHO"
+    camera.data.ortho_scale = max(width, height) * PIXEL
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    scene.render.resolution_x, scene.render.resolution_y = width, height
+
+
+def exact_pixels(scene: bpy.types.Scene) -> None:
+    """Settings under which a render shows the generated picture unchanged, and quickly."""
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples = 1
+    scene.cycles.use_denoising = scene.cycles.use_adaptive_sampling = scene.cycles.use_auto_tile = False
+    scene.cycles.max_bounces = 0
+    scene.cycles.pixel_filter_type, scene.cycles.filter_width = "BOX", 1
+    scene.render.dither_intensity = 0
+    scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
+    scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGB"
+    scene.render.image_settings.compression = 5
+
+
+def render_fast(ob: bpy.types.Object, folder: Path) -> None:
+    select_only(ob)
+    bpy.ops.zygoma.clip_render(filepath=str(folder / "####.png"))
+
+
+def equal_frames(out: Path, size: tuple[int, int]) -> int:
+    """How many frames of the fast path Blender's own render shows exactly, pixel for pixel."""
+    across, up = size
+    same = 0
+    for path in sorted((out / "fast").glob("*.png")):
+        fast, blender = iio.imread(path), iio.imread(out / "blender" / path.name)
+        top = (blender.shape[0] - up + 1) // 2
+        same += np.array_equal(fast, blender[top : top + up, :across])
+    return same
+
+
+def draw_curves(scene: bpy.types.Scene, rigs: dict[str, bpy.types.Object], out: Path) -> None:
+    values = {what: np.zeros((FRAMES, len(NAMES))) for what in rigs}
+    for i in range(FRAMES):
+        scene.frame_set(i + 1)
+        depsgraph = bpy.context.evaluated_depsgraph_get()
+        for what, ob in rigs.items():
+            evaluated = ob.evaluated_get(depsgraph)
+            values[what][i] = [evaluated[name] for name in NAMES]
+    regions = {attribute.key: attribute.region for attribute in ATTRIBUTES}
+    for what, ob in rigs.items():
+        lines = {name: values[what][:, i] for i, name in enumerate(NAMES)}
+        picture = curves(f"{ob.name}: {what}", lines, regions, start=1)
+        picture.save(out / f"curves_{what.replace(' ', '_')}.png")
+
+
+def select_only(ob: bpy.types.Object) -> None:
+    for each in bpy.context.view_layer.objects:
+        each.select_set(each is ob)
+    bpy.context.view_layer.objects.active = ob
+
+
+class Steps:
+    """Progress on the terminal; all that Blender itself prints goes into a log file."""
+
+    def __init__(self, log: Path) -> None:
+        self.terminal = os.fdopen(os.dup(1), "w")
+        self.log = log
+        self.start = time.monotonic()
+        sys.stdout.flush()
+        with log.open("w") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+
+    def __call__(self, what: str) -> None:
+        self.write(f"{time.monotonic() - self.start:5.1f} s  {what}\n")
+
+    def write(self, text: str) -> None:
+        self.terminal.write(text)
+        self.terminal.flush()
+
+    def progress_of(self, scene: bpy.types.Scene) -> None:
+        def written(scene: bpy.types.Scene, *_: object) -> None:
+            done = scene.frame_current
+            if self.terminal.isatty():
+                self.write(f"\r         {done} of {scene.frame_end} frames" + ("\n" if done == scene.frame_end else ""))
+            elif done % 25 == 0:
+                self.write(f"         {done} of {scene.frame_end} frames\n")
+
+        bpy.app.handlers.render_write.append(written)
+
+    def fail(self, reason: str) -> None:
+        self.write(f"\n{reason}\nWhat Blender printed: {self.log}\n")
+
+    def end(self, out: Path, same: int) -> None:
+        self(f"Done. {same} of {FRAMES} frames of the fast path equal Blender's, pixel for pixel.")
+        self.write(f"\nLook at {out}:\n")
+        for name, what in {
+            "demo.mp4": "the movie",
+            "contact_sheet.jpg": "every eighth frame",
+            "curves_recorded.png, curves_by_hand.png": "what drives the two faces",
+            "blender/0001.png ...": "frames from Blender's own animation render",
+            "fast/0001.png ...": "the first face's frames from the fast path",
+            "demo.blend": "the scene, for Blender with Zygoma installed",
+        }.items():
+            self.write(f"  {name:40} {what}\n")
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # bpy as a module may hang when the interpreter ends after a render

@@ -1,0 +1,51 @@
+"""The custom properties that a rig is animated by: the attribute vector and how much of the photo's own stays.
+
+They are plain custom properties, so that keyframes, drivers and values outlive Zygoma.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from .core.attributes import ATTRIBUTES, NAMES, Attribute
+
+WEIGHTS = {
+    "own_expression": "How much of the photo's own expression stays under the Action Units: 1 all of it, 0 none",
+    "own_pose": "How much of the head's own pitch, yaw and roll in the photo stays under the angles: 1 all, 0 none",
+}
+KEYS: tuple[str, ...] = (*NAMES, *WEIGHTS)
+
+
+def data_path(key: str) -> str:
+    """What an F-curve or driver on the rig calls the property."""
+    return f'["{key}"]'
+
+
+def rest(key: str) -> float:
+    """The value at which the property leaves the photo as it is."""
+    return 1.0 if key in WEIGHTS else 0.0
+
+
+def define(ob: bpy.types.Object) -> None:
+    """Gives the object the properties it lacks, and all of them their limits, units and descriptions."""
+    for key in KEYS:
+        if not isinstance(ob.get(key), float):
+            ob[key] = float(ob[key]) if isinstance(ob.get(key), int) else rest(key)
+        # UI default: what a strip of the NLA with an influence below 1 blends from
+        ob.id_properties_ui(key).update(default=rest(key), **_ranges(key))
+        ob.property_overridable_library_set(data_path(key), True)
+
+
+def _ranges(key: str) -> dict:
+    if key in WEIGHTS:
+        limits = {"min": 0.0, "max": 1.0, "soft_min": 0.0, "soft_max": 1.0}
+        return {**limits, "step": 1.0, "precision": 3, "description": WEIGHTS[key]}
+    attribute = BY_KEY[key]
+    kind = {"subtype": "ANGLE", "step": 10.0, "precision": 1} if attribute.is_angle else {"step": 1.0, "precision": 3}
+    low, high = attribute.hard
+    soft_low, soft_high = attribute.soft
+    limits = {"min": low, "max": high, "soft_min": soft_low, "soft_max": soft_high}
+    return {**limits, **kind, "description": f"{attribute.title}. {attribute.description}"}
+
+
+BY_KEY: dict[str, Attribute] = {attribute.key: attribute for attribute in ATTRIBUTES}

@@ -65,6 +65,7 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
         "cavity": noise(3),
         "jaw_travel": 0.1 * noise(units, 3),
         "source_rotation": np.eye(3),
+        "crop_turn": np.eye(3),
         "source": np.zeros(len(NAMES)),
     }
     return {name: np.ascontiguousarray(state[name], np.float32) for name in STATE}

@@ -111,7 +111,9 @@ class Generator:
         with self._lock:
             if self._basis is None:
                 self._basis = load_basis(self.pack.path(BASIS))
-        encoding = encode(image, crop.to_crop(face.landmarks), face.blendshapes, self._basis, source_vector)
+        angle = float(np.arctan2(crop.matrix[1, 0], crop.matrix[0, 0]))
+        landmarks = crop.to_crop(face.landmarks)
+        encoding = encode(image, landmarks, face.blendshapes, self._basis, source_vector, face.pose, angle)
         return encoding.state, encoding.vector, encoding.notes
 
     def _encode_graph(self, image, face: Face, source_vector):

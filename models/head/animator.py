@@ -107,13 +107,13 @@ class Animator(nn.Module):
 
     def forward(
         self, above, below, inner, jaw, surface, motion_above, motion_below, creases,
-        scale, offset, pivot, cavity, jaw_travel, source_rotation, source, attributes,
+        scale, offset, pivot, cavity, jaw_travel, source_rotation, crop_turn, source, attributes,
     ):  # fmt: skip
         batch, size, g = attributes.shape[0], above.shape[-1], surface.shape[-1]
         nodes, pixels = grid(g), grid(size)
         units = with_lids_given_to_blink(attributes[:, 3:].clamp(0, 1))
         change = units - with_lids_given_to_blink(source[None, 3:])  # [B,U]
-        turn = rotation(attributes[:, POSE]) @ source_rotation.t()[None]
+        turn = crop_turn[None] @ rotation(attributes[:, POSE]) @ source_rotation.t()[None]
         offset, pivot = offset.view(1, 2, 1, 1), pivot.view(1, 3, 1, 1)
         depth, taper = surface[:, :1], surface[:, 1:]
         at_rest = torch.cat([(nodes - offset) / scale * (1 + depth / CAMERA_DISTANCE), depth], 1) - pivot  # [1,3,G,G]

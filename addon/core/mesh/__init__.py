@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import FaceError
+from ..faces.pose import angles
 from .basis import HeadBasis, load_basis
 from .creases import crease_zones
 from .fields import Openings, head_fields, nearness, taper
@@ -43,6 +44,8 @@ def encode(
     blendshapes: Mapping[str, float],
     basis: HeadBasis,
     source_vector: np.ndarray | None = None,
+    pose: np.ndarray | None = None,
+    crop_angle: float = 0.0,
 ) -> Encoding:
     """Fits the head to a crop and turns it into layers that move.
 
@@ -55,7 +58,12 @@ def encode(
     distance = eye_distance(points)
     smile = (blendshapes.get("mouthSmileLeft", 0.0) + blendshapes.get("mouthSmileRight", 0.0)) / 2
     readings = {"AU12": min(smile / FULL_SMILE, 1.0)}
-    fit = fit_head(basis, points[: len(basis.landmark_mean)], readings, source_vector)
+    crop_turn = rotation([0, 0, crop_angle])
+    prior = None if pose is None else angles(crop_turn @ rotation(pose))
+    given = None
+    if source_vector is not None:
+        given = np.concatenate([angles(crop_turn @ rotation(source_vector[:3])), source_vector[3:]])
+    fit = fit_head(basis, points[: len(basis.landmark_mean)], readings, prior, given)
     error = float(fit.error.mean())
     if not np.isfinite(error) or error > REFUSED:
         raise FaceError(
@@ -73,7 +81,8 @@ def encode(
     below = np.concatenate([fields.below, seal_below[None]])
     above = below + nearness(points, openings) * (above - below)
     r = rotation(fit.pose)
-    vector = np.concatenate([fit.pose, units]).astype(np.float32) if source_vector is None else source_vector
+    own_pose = angles(crop_turn.T @ r)
+    vector = np.concatenate([own_pose, units]) if source_vector is None else source_vector
 
     state = paint_layers(image, points, openings, fit.pose[1], distance)
     state |= {
@@ -86,6 +95,7 @@ def encode(
         "pivot": r @ PIVOT,
         "jaw_travel": basis.jaw_travel @ r.T,
         "source_rotation": r,
+        "crop_turn": crop_turn,
         "source": vector,
     }
     state = {name: np.ascontiguousarray(state[name], np.float32) for name in STATE}

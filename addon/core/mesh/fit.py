@@ -28,6 +28,7 @@ IDENTITY_PRIOR = 0.8
 FREE = {"AU12": 360.0, "AU25": 7.2, "AU26": 7.2, "AU45": 7.2, "AU05": 18.0, "AU15": 18.0}
 PINNED = 2400.0
 GIVEN = 1e7
+POSE_PRIOR = 2000.0
 CAMERA = 6  # pitch, yaw, roll, scale, x, y
 
 
@@ -60,11 +61,17 @@ def project(turned: np.ndarray, scale: float, offset: np.ndarray) -> np.ndarray:
     return scale * turned[:, :2] / (1 + turned[:, 2:] / CAMERA_DISTANCE) + offset
 
 
-def fit_head(basis: HeadBasis, points: np.ndarray, readings: dict[str, float], given: np.ndarray | None = None) -> Fit:
+def fit_head(
+    basis: HeadBasis,
+    points: np.ndarray,
+    readings: dict[str, float],
+    pose: np.ndarray | None = None,
+    given: np.ndarray | None = None,
+) -> Fit:
     """Fits the head to `points` [L,2] (crop units).
 
-    `readings` are the tracker's Action Units (the prior of AU12); `given`, a whole vector [A] that the user has set, is
-    kept as it is.
+    `readings` are the tracker's Action Units (the prior of AU12) and `pose` [3] its head pose in radians, a prior too,
+    since landmarks alone take a long face for a bowed one; `given`, a whole vector [A] that the user has set, is kept.
     """
     unit_of_length = eye_distance(points)
     weights = _weights(basis) / (RESIDUAL * unit_of_length)
@@ -75,6 +82,9 @@ def fit_head(basis: HeadBasis, points: np.ndarray, readings: dict[str, float], g
     camera[3] = unit_of_length / 0.62
     camera_stiffness = np.zeros(CAMERA)
     identity, units = np.zeros(len(basis.landmark_identity)), np.zeros(len(UNITS))
+    if pose is not None:
+        camera[:3] = pose
+        camera_stiffness[:3] = POSE_PRIOR
     if given is not None:
         prior, units = given[len(ANGLES) :].astype(float), given[len(ANGLES) :].astype(float)
         stiffness[:] = GIVEN

@@ -22,6 +22,7 @@ STATE = (
     "cavity",
     "jaw_travel",
     "source_rotation",
+    "crop_turn",
     "source",
 )
 CAMERA_DISTANCE = 9.0

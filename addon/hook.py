@@ -106,7 +106,7 @@ def on_render_post(scene, _=None):
 
 @persistent
 def on_frame_change(scene, depsgraph):
-    """The only call that holds this frame's evaluated values: once a view layer and once more for each blur position."""
+    """The only call that holds this frame's evaluated values: per view layer and blur position."""
     if depsgraph.mode == "RENDER":
         if _render:
             _show_rigs(scene, depsgraph)
@@ -189,7 +189,7 @@ def frame_path(ob: bpy.types.Object, pattern: str, frame: int) -> Path:
 
 
 def _stop(scene, ob, reason: str) -> None:
-    """A handler cannot stop a render, and an exception in it is only printed: the frame must become unwritable instead."""
+    """Exceptions in handlers are only printed, so the frame is made unwritable: that stops a render."""
     _show_card(ob, reason)
     if _render.stopped:
         return

@@ -1,4 +1,4 @@
-"""The face in the viewport follows the sliders: generated off the main thread, the newest wish first, stale ones dropped."""
+"""The face in the viewport follows the sliders: generated off the main thread, stale wishes dropped."""
 
 from __future__ import annotations
 

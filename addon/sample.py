@@ -56,7 +56,7 @@ _LIMITS = [(name, attribute.hard) for name, attribute in zip(attributes.NAMES, a
 
 
 def _value(ob: bpy.types.Object, name: str, rest: float, low: float, high: float) -> float:
-    """Writes from Python make ints of properties and ignore their limits; something else than a number counts as rest."""
+    """Writes from Python make ints of properties and ignore their limits; what is no number counts as rest."""
     value = ob.get(name, rest)
     if not isinstance(value, int | float) or not math.isfinite(value):
         return rest

@@ -36,7 +36,7 @@ _readers: list[FaceReader] = []
 
 
 def key(data: RigData) -> tuple:
-    """What tells one encoded source from another: the photo's contents, the face in it, the pack, the crop, the vector."""
+    """What tells encoded sources apart: the photo's contents, the face in it, the pack, the crop, the vector."""
     return _key(data.photo_sha256, data.box, data.pack_id, data.size, data.source_vector)
 
 
@@ -56,7 +56,7 @@ def generator(pack_id: str) -> Generator:
 
 
 def source(data: RigData) -> tuple[Generator, Source]:
-    """The rig's photo, encoded. Raises PhotoError for a photo that is gone or another one by now, FaceError, PackError."""
+    """The rig's photo, encoded. Raises PhotoError for a photo that is gone or has changed, FaceError, PackError."""
     _verify(Path(data.photo_path), data.photo_sha256)
     asked = key(data)
     with _lookup:

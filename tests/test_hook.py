@@ -71,10 +71,10 @@ def test_nla(stage):
     key(ob, "own_pose", (1, 0.0), (9, 0.0))
     first = ob.animation_data.action
     track = ob.animation_data.nla_tracks.new()
-    track.strips.new("low", 1, first).influence = 0.25
+    strip = track.strips.new("low", 1, first)
+    strip.use_animated_influence, strip.influence = True, 0.25
     ob.animation_data.action = None
-    for name in ("AU12", "own_pose"):
-        ob[name] = rig_rest(name)
+    ob["AU12"], ob["own_pose"] = 0.0, 1.0
     key(ob, "AU01", (1, 0.0), (9, 0.5))
     second = ob.animation_data.action
     ob.animation_data.action = None
@@ -85,10 +85,6 @@ def test_nla(stage):
         f: stage.still(ob, AU12=0.25 * 0.5 * (f - 1) / 8, AU01=0.5 * (f - 1) / 8, own_pose=0.75) for f in range(1, 6)
     }
     check(render(stage, "out"), expected)
-
-
-def rig_rest(name):
-    return 1.0 if name.startswith("own") else 0.0
 
 
 def test_persistent_data(stage):

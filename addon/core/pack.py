@@ -11,6 +11,7 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .attributes import NAMES
 from .errors import PackError
@@ -173,7 +174,7 @@ class _Said:
     def __init__(self, where: Path, values: dict):
         self.where, self.values = where, values
 
-    def get(self, key: str, kind: type, default=None):
+    def get(self, key: str, kind: type, default: Any = None) -> Any:
         value = self.values.get(key, default)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)

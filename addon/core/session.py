@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -117,13 +117,15 @@ class Generator:
         return encoding.state, encoding.vector, encoding.notes
 
     def _encode_graph(self, image, face: Face, source_vector):
+        planes = image.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1  # [1,3,S,S], -1 to 1
         with self._lock:
             if self._encoder is None:
-                self._encoder = self._session(ENCODER, ["CPUExecutionProvider"])
-                _check_names(self.pack, ENCODER, self._encoder.get_inputs(), {"image": "tensor(float)"})
-            planes = image.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1  # [1,3,S,S], -1 to 1
-            outputs = [output.name for output in self._encoder.get_outputs()]
-            state = dict(zip(outputs, self._run(self._encoder, outputs, {"image": planes}), strict=True))
+                session = self._session(ENCODER, ["CPUExecutionProvider"])
+                _check_names(self.pack, ENCODER, session.get_inputs(), {"image": "tensor(float)"})
+                self._encoder = session
+            session = self._encoder
+            outputs = [output.name for output in session.get_outputs()]
+            state = dict(zip(outputs, self._run(session, outputs, {"image": planes}), strict=True))
         claimed = state.pop(CLAIMED, None)
         if source_vector is not None:
             return state, source_vector, ()
@@ -180,7 +182,7 @@ class Generator:
         values = np.atleast_2d(np.asarray(targets, np.float32))
         low = np.array([self.pack.ranges[name][0] for name in NAMES]) - 1e-4
         high = np.array([self.pack.ranges[name][1] for name in NAMES]) + 1e-4
-        outside = ((values < low) | (values > high)).any(0)
+        outside = np.any((values < low) | (values > high), axis=0)
         return [name for name in NAMES if outside[INDEX[name]]]
 
     def _animate(self, source: Source, vectors: np.ndarray) -> list[np.ndarray]:
@@ -278,7 +280,7 @@ class Generator:
             raise PackError(f"{where}: was exported for another vector order than pack.toml names; export it again.")
 
 
-def _check_names(pack: Pack, file: str, found, kinds: dict[str, str], required=frozenset()) -> None:
+def _check_names(pack: Pack, file: str, found, kinds: dict[str, str], required: Iterable[str] = ()) -> None:
     """Each name of `kinds` must be there with its type, and each of `required`."""
     have = {value.name: value.type for value in found}
     for name in [*kinds, *required]:

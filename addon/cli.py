@@ -1,0 +1,192 @@
+"""The command line: render one clip, render a list of them, say what a file is."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .core.errors import ZygomaError
+
+FAILED, WRONG_ARGUMENTS, INTERRUPTED = 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for an error of the user's data, 2 for wrong arguments, 130 for
+    Ctrl-C. Also what `blender --command zygoma` runs."""
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as end:
+        return int(end.code or 0)
+    try:
+        return args.run(args)
+    except ZygomaError as error:
+        print(f"zygoma: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        kept = "finished frames are kept, and the same command goes on from there"
+        print(f"\nzygoma: interrupted; {kept}." if args.run is not _inspect else "", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # | head
+        sys.stderr.close()
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="zygoma", description="Animate a photograph of a face with Action Units.")
+    commands = parser.add_subparsers(required=True, metavar="render | batch | inspect")
+    render = commands.add_parser("render", help="a photo and a table in, one frame a table row (or a movie) out")
+    render.set_defaults(run=_render)
+    render.add_argument("photo", type=Path, metavar="PHOTO")
+    render.add_argument("table", type=Path, metavar="TABLE", help="an OpenFace CSV")
+    render.add_argument("out", type=Path, metavar="OUT", help="a folder for the frames, or a movie NAME.mp4")
+    add = render.add_argument
+    add(
+        "--pack",
+        default="zygoma-base",
+        metavar="ID",
+        help="the generator: a pack's id or folder (default: %(default)s)",
+    )
+    add("--face", type=int, metavar="ID", help="which face of the table (default: the one with most rows)")
+    add("--photo-face", type=_from_one, metavar="N", help="which face of the photo, 1 is the largest (default: 1)")
+    add("--start", type=_from_one, default=1, metavar="N", help="first table row, counted from 1")
+    add("--end", type=_from_one, metavar="N", help="last table row (default: the last)")
+    add("--rate", type=_above_zero, metavar="R", help="rows a second of a table without a usable clock")
+    add("--fps", type=_above_zero, metavar="F", help="resample to F frames a second (default: one frame a row)")
+    add("--size", type=_from_one, metavar="S", help="side of the generator's crop (default: what the photo has)")
+    add("--crop", action="store_true", help="write the crop alone, not the whole photo")
+    add("--own-expression", type=_share, default=1.0, metavar="W", help="how much of the photo's own stays, 0 to 1")
+    add("--own-pose", type=_share, default=1.0, metavar="W", help="the same for the head's pose")
+    add("--absolute", action="store_true", help="both weights 0: the table's values are the face's")
+    add("--as-is", action="store_true", help="intensity / 5, without gains or subtracting the driver's neutral")
+    add("--divided", action="store_true", default=None, help="the table's intensities were divided by 5 already")
+    add("--gain", type=_gain, action="append", default=[], metavar="AU12=2", help="another gain for one attribute")
+    add("--format", choices=("png", "jpg", "webp", "tif"), default="png", help="of the frames (default: png)")
+    add("--overwrite", action="store_true", help="replace what is there (default: go on with this clip's frames)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: a CUDA GPU where there is one)")
+
+    batch = commands.add_parser("batch", help="render a list of clips; a rerun goes on where the last one ended")
+    batch.set_defaults(run=_batch)
+    batch.add_argument("job", type=Path, metavar="JOB.toml")
+    batch.add_argument("--check", action="store_true", help="only check the whole list")
+
+    inspect = commands.add_parser("inspect", help="what a table, a photo or a pack is, as Zygoma sees it")
+    inspect.set_defaults(run=_inspect)
+    inspect.add_argument("file", type=Path, metavar="FILE")
+    inspect.add_argument("--picture", type=Path, metavar="OUT.png", help="also draw it")
+    inspect.add_argument("--pack", default="zygoma-base", metavar="ID", help="whose fit a photo's source vector is")
+    inspect.add_argument("--face", type=int, metavar="ID", help="which face of a table")
+    inspect.add_argument("--rate", type=_above_zero, metavar="R", help="rows a second of a table without a clock")
+    return parser
+
+
+def _render(args: argparse.Namespace) -> int:
+    from .core.clip import ClipJob, render_clip
+
+    job = ClipJob(
+        photo=args.photo,
+        table=args.table,
+        output=args.out,
+        pack=args.pack,
+        face=args.face,
+        photo_face=None if args.photo_face is None else args.photo_face - 1,
+        start=args.start,
+        end=args.end,
+        rate=args.rate,
+        fps=args.fps,
+        size=args.size,
+        crop=args.crop,
+        own_expression=0.0 if args.absolute else args.own_expression,
+        own_pose=0.0 if args.absolute else args.own_pose,
+        as_is=args.as_is,
+        gains=dict(args.gain) or None,
+        divided=args.divided,
+        existing="overwrite" if args.overwrite else "skip",
+        suffix=f".{args.format}",
+        device=args.device,
+    )
+    with _bar() as progress:
+        report = render_clip(job, progress=progress)
+    for note in report.notes:
+        print(note, file=sys.stderr)
+    kept = f", {report.skipped} there already" if report.skipped else ""
+    print(f"{report.output}: {report.written} frames written{kept}, {report.seconds['whole']:.1f} s.")
+    return 0
+
+
+def _batch(args: argparse.Namespace) -> int:
+    from .core.batch import check_jobs, read_jobs, run_jobs
+
+    jobs = read_jobs(args.job)
+    check_jobs(args.job, jobs)
+    print(f"{args.job}: {len(jobs)} clips, all checked.", flush=True)
+    if args.check:
+        return 0
+    results = run_jobs(args.job, jobs, _clip_bar, lambda line: print(line, flush=True))
+    failed = [result for result in results if result.error]
+    print(f"{len(results) - len(failed)} of {len(results)} clips are done, {len(failed)} failed.")
+    for result in failed:
+        print(f"zygoma: {result.job.output}: {result.error}", file=sys.stderr)
+    return FAILED if failed else 0
+
+
+def _inspect(args: argparse.Namespace) -> int:
+    from .core.inspect import inspect
+
+    for line in inspect(args.file, picture=args.picture, pack=args.pack, face=args.face, rate=args.rate):
+        print(line)
+    return 0
+
+
+def _from_one(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return value
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a rate")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _gain(text: str) -> tuple[str, float]:
+    from .core.attributes import INDEX
+
+    name, _, number = text.partition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: write NAME=FACTOR, such as AU12=2") from None
+    if name not in INDEX or not abs(value) <= 100:
+        raise argparse.ArgumentTypeError(f"{text}: write NAME=FACTOR, such as AU12=2; names are {', '.join(INDEX)}")
+    return name, value
+
+
+@contextlib.contextmanager
+def _bar(name: str = ""):
+    """A progress function for one clip: a bar where stderr is a terminal, else nothing."""
+    from tqdm import tqdm
+
+    with tqdm(disable=None, unit="frame", desc=name or None, leave=False, file=sys.stderr) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+def _clip_bar(name: str) -> contextlib.AbstractContextManager[Callable[[int, int], None]]:
+    return _bar(name)

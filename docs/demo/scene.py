@@ -18,12 +18,12 @@ from pathlib import Path
 import bpy
 import imageio.v3 as iio
 import numpy as np
-from addon.core.frames import MovieWriter
 
 import addon
 from addon import rig
 from addon.core.attributes import ATTRIBUTES, NAMES
 from addon.core.errors import ZygomaError
+from addon.core.frames import MovieWriter
 
 from .pictures import contact_sheet, curves
 

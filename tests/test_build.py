@@ -152,3 +152,13 @@ def test_documented_gains_are_the_importers():
     for attribute in ATTRIBUTES:
         if not attribute.is_angle:
             assert f"| {attribute.key} {attribute.title} | {GAINS[attribute.key]:g} |" in text
+
+
+def test_documented_batch_keys_are_the_programs():
+    import re
+
+    from addon.core.batch import KINDS
+
+    text = (ROOT / "docs" / "batch.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    assert {key for row in rows for key in re.findall(r"`(\w+)`", row)} == set(KINDS)

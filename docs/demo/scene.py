@@ -18,14 +18,15 @@ from pathlib import Path
 import bpy
 import imageio.v3 as iio
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 import addon
 from addon import rig
-from addon.core.attributes import ATTRIBUTES, NAMES
+from addon.core.attributes import NAMES
+from addon.core.chart import curves
 from addon.core.errors import ZygomaError
 from addon.core.frames import MovieWriter
-
-from .pictures import contact_sheet, curves
+from addon.core.track import AttributeTrack
 
 DOCS = Path(__file__).resolve().parents[1]
 PIXEL = 1 / 1000  # Blender units
@@ -86,8 +87,7 @@ def demo(args: argparse.Namespace, say: Steps) -> None:
     with MovieWriter(out / "demo.mp4", RATE) as movie:
         for frame in frames:
             movie.write(frame)
-    shown = [(i + 1, frames[i]) for i in range(4, FRAMES, 8)]
-    contact_sheet(shown, columns=4, width=1600).save(out / "contact_sheet.jpg", quality=90)
+    contact_sheet(frames, every=8, columns=4, width=1600).save(out / "contact_sheet.jpg", quality=90)
     draw_curves(scene, {"recorded": actor, "by hand": other}, out)
     say.end(out, same)
 
@@ -162,19 +162,34 @@ def equal_frames(out: Path, size: tuple[int, int]) -> int:
     return same
 
 
+def contact_sheet(frames: list[np.ndarray], every: int, columns: int, width: int) -> Image.Image:
+    """Every so many frames uint8 [H,W,3], numbered from 1, in rows; the sheet `width` pixels wide."""
+    gap = 6
+    cell = (width - gap) // columns - gap
+    cell_height = round(cell * frames[0].shape[0] / frames[0].shape[1])
+    shown = range(every // 2, len(frames), every)
+    sheet = Image.new("RGB", (width, -(-len(shown) // columns) * (cell_height + gap) + gap), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for place, i in enumerate(shown):
+        x, y = gap + place % columns * (cell + gap), gap + place // columns * (cell_height + gap)
+        picture = Image.fromarray(frames[i]).resize((cell, cell_height), Image.Resampling.LANCZOS, reducing_gap=2)
+        sheet.paste(picture, (x, y))
+        draw.text((x + 6, y + 4), str(i + 1), "white", font, stroke_width=2, stroke_fill="black")
+    return sheet
+
+
 def draw_curves(scene: bpy.types.Scene, rigs: dict[str, bpy.types.Object], out: Path) -> None:
-    values = {what: np.zeros((FRAMES, len(NAMES))) for what in rigs}
+    values = {what: np.zeros((FRAMES, len(NAMES)), np.float32) for what in rigs}
     for i in range(FRAMES):
         scene.frame_set(i + 1)
         depsgraph = bpy.context.evaluated_depsgraph_get()
         for what, ob in rigs.items():
             evaluated = ob.evaluated_get(depsgraph)
             values[what][i] = [evaluated[name] for name in NAMES]
-    regions = {attribute.key: attribute.region for attribute in ATTRIBUTES}
+    times = np.arange(FRAMES) / RATE
     for what, ob in rigs.items():
-        lines = {name: values[what][:, i] for i, name in enumerate(NAMES)}
-        picture = curves(f"{ob.name}: {what}", lines, regions, start=1)
-        picture.save(out / f"curves_{what.replace(' ', '_')}.png")
+        track = AttributeTrack(times, values[what], np.ones(FRAMES, bool), rate=RATE)
+        curves(track, f"{ob.name}: {what}").save(out / f"curves_{what.replace(' ', '_')}.png")
 
 
 def select_only(ob: bpy.types.Object) -> None:

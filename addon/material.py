@@ -33,7 +33,7 @@ def new_picture(name: str, photo: Photo) -> bpy.types.Image:
 
 
 def pack_photo(image: bpy.types.Image, photo: Photo) -> None:
-    """Packs and shows the photo: the file's own bytes where Blender decodes them alike (a JPEG stays small), else a PNG."""
+    """Packs and shows the photo: the file's bytes where Blender decodes them alike (a JPEG stays small), else a PNG."""
     if photo.path.suffix.lower() in AS_IT_IS:
         _pack(image, photo.path.read_bytes())
         if tuple(image.size) == photo.pixels.shape[1::-1] and (read_pixels(image) == photo.pixels).all():

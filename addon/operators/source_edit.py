@@ -1,0 +1,198 @@
+"""Which face of the photo a rig animates, and what that face shows by itself."""
+
+from pathlib import Path
+
+import bpy
+import numpy as np
+from bpy_extras.io_utils import ImportHelper
+
+from .. import preview, rig, sources
+from ..core.attributes import ANGLES, ATTRIBUTES, NAMES
+from ..core.errors import FaceError, ZygomaError
+from ..core.faces import Face, FaceReader, Photo, read_photo
+from ..preferences import settings
+from .rig_add import PHOTOS
+
+HALF_TURN = 1.5708
+
+
+def disabled_reason(context) -> str | None:
+    if reason := rig.why_no_rig(context):
+        return reason
+    ob = rig.active(context)
+    if ob.library is not None or ob.override_library is not None:
+        return f"{ob.name} is linked: its source is changed in the file that it comes from"
+    return None
+
+
+class _OnRig:
+    @classmethod
+    def poll(cls, context):
+        if reason := disabled_reason(context):
+            cls.poll_message_set(reason)
+            return False
+        return True
+
+
+def _photo(data: rig.RigData) -> Photo:
+    photo = read_photo(data.photo_path)
+    if photo.sha256 != data.photo_sha256:
+        raise ZygomaError(f"{photo.path}: the photo has changed since the rig was made; put the old one back.")
+    return photo
+
+
+def _reader() -> FaceReader:
+    return FaceReader(threads=settings().threads)
+
+
+class ZYGOMA_OT_source_edit(_OnRig, bpy.types.Operator):
+    """Correct what the photo's face shows by itself; the photo is then encoded anew"""
+
+    bl_idname = "zygoma.source_edit"
+    bl_label = "Edit Source Vector"
+    bl_options = {"REGISTER", "UNDO"}
+
+    expression: bpy.props.FloatVectorProperty(
+        name="Expression", description="The photo's own Action Units, 0 to 1", size=17, min=0, max=1
+    )
+    pose: bpy.props.FloatVectorProperty(
+        name="Pose",
+        description="The head's own pitch, yaw and roll in the photo",
+        size=3,
+        min=-HALF_TURN,
+        max=HALF_TURN,
+        subtype="EULER",
+    )
+
+    def invoke(self, context, _event):
+        try:
+            vector = rig.read(rig.active(context)).source_vector
+        except ZygomaError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        self.pose, self.expression = vector[: len(ANGLES)], vector[len(ANGLES) :]
+        return context.window_manager.invoke_props_dialog(self, width=360)
+
+    def draw(self, _context):
+        column = self.layout.column()
+        column.use_property_split = True
+        for i, attribute in enumerate(ATTRIBUTES):
+            if attribute.is_angle:
+                column.prop(self, "pose", index=i, text=attribute.title)
+            else:
+                text = f"{attribute.key} {attribute.title}"
+                column.prop(self, "expression", index=i - len(ANGLES), text=text, slider=True)
+
+    def execute(self, context):
+        ob = rig.active(context)
+        try:
+            before = rig.read(ob).source_vector
+            given = (self.properties.is_property_set("pose"), self.properties.is_property_set("expression"))
+            pose = np.array(self.pose, np.float32) if given[0] else before[: len(ANGLES)]
+            expression = np.array(self.expression, np.float32) if given[1] else before[len(ANGLES) :]
+            rig.set_source(ob, rig.read(ob).box, np.concatenate([pose, expression]))
+        except ZygomaError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        ob.update_tag()
+        preview.refresh()
+        return {"FINISHED"}
+
+
+class ZYGOMA_OT_source_read(_OnRig, bpy.types.Operator):
+    """Read the photo's own expression and pose anew, which takes back what was edited"""
+
+    bl_idname = "zygoma.source_read"
+    bl_label = "Read Source Vector Again"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context):
+        ob = rig.active(context)
+        try:
+            data = rig.read(ob)
+            photo = _photo(data)
+            _take(ob, data, photo, _reader().face(photo, box=data.box))
+        except ZygomaError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class ZYGOMA_OT_face_pick(_OnRig, bpy.types.Operator):
+    """Animate another face of the photo, by number or by a box around it"""
+
+    bl_idname = "zygoma.face_pick"
+    bl_label = "Pick Face"
+    bl_options = {"REGISTER", "UNDO"}
+
+    face: bpy.props.IntProperty(
+        name="Face", description="Which face of the photo, by size: 1 is the largest", default=1, min=1
+    )
+    box: bpy.props.FloatVectorProperty(
+        name="Box",
+        description="Left, top, right and bottom in pixels of the photo, around the face; all 0: go by the number",
+        size=4,
+        min=0,
+    )
+
+    def invoke(self, context, _event):
+        return context.window_manager.invoke_props_dialog(self)
+
+    def execute(self, context):
+        ob = rig.active(context)
+        try:
+            data = rig.read(ob)
+            photo = _photo(data)
+            if any(self.box):
+                left, top, right, bottom = self.box
+                if right <= left or bottom <= top:
+                    raise FaceError("The box is empty: give left, top, right and bottom in pixels of the photo.")
+                face = _reader().face(photo, box=(left, top, right, bottom))
+            else:
+                face = _reader().face(photo, index=self.face - 1)
+            _take(ob, data, photo, face)
+        except ZygomaError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        if face.warning:
+            self.report({"WARNING"}, f"{photo.path.name}: {face.warning}")
+        return {"FINISHED"}
+
+
+class ZYGOMA_OT_photo_find(_OnRig, bpy.types.Operator, ImportHelper):
+    """Say where the rig's photo is now, after it was moved or renamed"""
+
+    bl_idname = "zygoma.photo_find"
+    bl_label = "Find Photo"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: bpy.props.StringProperty(default=PHOTOS, options={"HIDDEN"})
+
+    def execute(self, context):
+        ob = rig.active(context)
+        try:
+            data = rig.read(ob)
+            photo = read_photo(bpy.path.abspath(self.filepath))
+            if photo.sha256 != data.photo_sha256:
+                raise ZygomaError(
+                    f"{photo.path} is not the photo that {ob.name} was made from; add it as a rig instead."
+                )
+            rig.set_photo(ob, Path(photo.path), photo.sha256)
+        except ZygomaError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        preview.refresh()
+        return {"FINISHED"}
+
+
+def _take(ob: bpy.types.Object, data: rig.RigData, photo: Photo, face: Face) -> None:
+    """Encodes the face and stores what it shows by itself."""
+    source = sources.encode(photo, face, data.pack_id, data.size)
+    rig.set_source(ob, face.box, source.vector)
+    ob.update_tag()
+    preview.refresh()
+
+
+assert len(NAMES) == 20, "the dialog's two vectors hold 3 and 17 values"
+
+CLASSES = (ZYGOMA_OT_source_edit, ZYGOMA_OT_source_read, ZYGOMA_OT_face_pick, ZYGOMA_OT_photo_find)

@@ -1,0 +1,170 @@
+"""The tab Zygoma in the 3D viewport's sidebar."""
+
+from pathlib import Path
+
+import bpy
+
+from . import colour, preview, properties, rig, sample, sources
+from .core.attributes import ATTRIBUTES, named
+from .core.errors import ZygomaError
+from .operators.bake import CLASSES as BAKE
+from .operators.clip_render import CLASSES as CLIP
+from .operators.clips_render import CLASSES as CLIPS
+from .operators.resets import REGIONS, ZYGOMA_OT_key_all, ZYGOMA_OT_reset
+from .operators.rig_add import ZYGOMA_OT_rig_add
+from .operators.source_edit import (
+    ZYGOMA_OT_face_pick,
+    ZYGOMA_OT_photo_find,
+    ZYGOMA_OT_source_edit,
+    ZYGOMA_OT_source_read,
+)
+from .operators.table_import import ZYGOMA_OT_table_import
+from .operators.table_import import disabled_reason as no_import
+
+
+class _Panel:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Zygoma"
+
+
+class _RigPanel(_Panel):
+    bl_parent_id = "ZYGOMA_PT_main"
+
+    @classmethod
+    def poll(cls, context):
+        return rig.active(context) is not None
+
+
+class ZYGOMA_PT_main(_Panel, bpy.types.Panel):
+    bl_label = "Zygoma"
+    bl_idname = "ZYGOMA_PT_main"
+
+    def draw(self, context):
+        layout = self.layout
+        layout.operator(ZYGOMA_OT_rig_add.bl_idname, icon="USER")
+        if change := colour.problem(context.scene):
+            box = layout.box()
+            box.label(text=change, icon="ERROR")
+            box.operator(colour.ZYGOMA_OT_colour_standard.bl_idname)
+        ob = rig.active(context)
+        if ob is None:
+            layout.label(text="Select a face rig", icon="INFO")
+            return
+        for reason in (preview.problem(ob), rig.why_not_editable(ob)):
+            if reason:
+                _wrapped(layout, reason, context.region.width)
+
+
+class ZYGOMA_PT_source(_RigPanel, bpy.types.Panel):
+    bl_label = "Source"
+
+    def draw(self, context):
+        ob = rig.active(context)
+        layout = self.layout
+        try:
+            data = rig.read(ob)
+        except ZygomaError as problem:
+            _wrapped(layout, str(problem), context.region.width)
+            return
+        column = layout.column(align=True)
+        column.label(text=f"Photo: {Path(data.photo_path).name}", icon="IMAGE_DATA")
+        if not Path(data.photo_path).is_file():
+            column.label(text="The photo is not where it was", icon="ERROR")
+            column.operator(ZYGOMA_OT_photo_find.bl_idname, icon="VIEWZOOM")
+        left, top, right, bottom = data.box
+        column.label(text=f"Face: {left:.0f}, {top:.0f} to {right:.0f}, {bottom:.0f} px")
+        column.label(text=f"Pack: {data.pack_id}")
+        column.label(text=f"Crop: {data.size} px" if data.size else "Crop: the face's own size")
+        device = sources.device()
+        column.label(text=f"Device: {device[0]} ({device[1]})" if device else "Device: known at the first picture")
+        column = layout.column(align=True)
+        column.operator(ZYGOMA_OT_face_pick.bl_idname, icon="RESTRICT_SELECT_OFF")
+        column.operator(ZYGOMA_OT_source_edit.bl_idname, icon="GREASEPENCIL")
+        column.operator(ZYGOMA_OT_source_read.bl_idname, icon="FILE_REFRESH")
+
+
+class ZYGOMA_PT_source_vector(_Panel, bpy.types.Panel):
+    bl_label = "Photo's Own"
+    bl_parent_id = "ZYGOMA_PT_source"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        try:
+            values = named(rig.read(rig.active(context)).source_vector)
+        except ZygomaError:
+            return
+        grid = self.layout.grid_flow(columns=2, align=True)
+        for attribute in ATTRIBUTES:
+            value = values[attribute.key]
+            text = f"{value * 57.29578:.1f}°" if attribute.is_angle else f"{value:.2f}"
+            grid.label(text=f"{attribute.title if attribute.is_angle else attribute.key}  {text}")
+
+
+class ZYGOMA_PT_sliders(_RigPanel, bpy.types.Panel):
+    bl_label = "Sliders"
+
+    def draw(self, context):
+        ob = rig.active(context)
+        layout = self.layout
+        column = layout.column(align=True)
+        column.prop(ob, properties.data_path("own_expression"), text="Own Expression", slider=True)
+        column.prop(ob, properties.data_path("own_pose"), text="Own Pose", slider=True)
+        row = layout.row(align=True)
+        row.operator(ZYGOMA_OT_reset.bl_idname, text="Reset All", icon="LOOP_BACK").what = "ALL"
+        row.operator(ZYGOMA_OT_key_all.bl_idname, text="Key All", icon="KEYINGSET")
+        for region in REGIONS:
+            box = layout.box()
+            row = box.row()
+            row.label(text=region)
+            row.operator(ZYGOMA_OT_reset.bl_idname, text="", icon="LOOP_BACK", emboss=False).what = region.upper()
+            column = box.column(align=True)
+            for attribute in ATTRIBUTES:
+                if attribute.region == region and attribute.key in ob:
+                    number = "" if attribute.is_angle else f"{int(attribute.key[2:])} "
+                    path = properties.data_path(attribute.key)
+                    column.prop(ob, path, text=f"{number}{attribute.title}", slider=True)
+
+
+class ZYGOMA_PT_motion(_RigPanel, bpy.types.Panel):
+    bl_label = "Motion"
+
+    def draw(self, context):
+        self.layout.operator(ZYGOMA_OT_table_import.bl_idname, icon="IMPORT")
+        if reason := no_import(context):
+            _wrapped(self.layout, reason, context.region.width)
+
+
+class ZYGOMA_PT_output(_RigPanel, bpy.types.Panel):
+    bl_label = "Output"
+
+    def draw(self, context):
+        layout = self.layout
+        for cls in (*CLIP, *CLIPS, *BAKE):
+            if issubclass(cls, bpy.types.Operator):
+                layout.operator(cls.bl_idname)
+        ob = rig.active(context)
+        if ob.get(sample.FRAMES):
+            layout.label(text=f"Frames: {ob[sample.FRAMES]}")
+
+
+def _wrapped(layout, text: str, width: int) -> None:
+    """A sentence in lines that fit the sidebar."""
+    box = layout.box().column(align=True)
+    line, most = "", max(20, width // 8)
+    for word in text.split():
+        if line and len(line) + len(word) >= most:
+            box.label(text=line)
+            line = ""
+        line = f"{line} {word}".strip()
+    box.label(text=line, icon="NONE")
+
+
+CLASSES = (
+    ZYGOMA_PT_main,
+    ZYGOMA_PT_source,
+    ZYGOMA_PT_source_vector,
+    ZYGOMA_PT_sliders,
+    ZYGOMA_PT_motion,
+    ZYGOMA_PT_output,
+)

@@ -1,0 +1,34 @@
+"""What Blender is told, in order; unregistering goes back in reverse and leaves nothing behind."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import cli, colour, hook, menus, panels, preferences, preview, upkeep
+from .operators import bake, clip_render, clips_render, resets, rig_add, source_edit, table_import
+
+MODULES = (preferences, colour, rig_add, source_edit, resets, table_import, bake, clip_render, clips_render, panels)
+CLASSES = tuple(cls for module in MODULES for cls in module.CLASSES)
+PARTS = (preferences, menus, upkeep, hook, preview)  # what registers more than classes
+
+_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
+_command = None
+
+
+def register() -> None:
+    global _command
+    _register_classes()
+    for part in PARTS:
+        part.register()
+    _command = bpy.utils.register_cli_command("zygoma", cli.main)
+    upkeep.on_load()  # enabled while a file with rigs is open
+
+
+def unregister() -> None:
+    global _command
+    if _command is not None:
+        bpy.utils.unregister_cli_command(_command)
+        _command = None
+    for part in reversed(PARTS):
+        part.unregister()
+    _unregister_classes()

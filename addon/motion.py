@@ -90,18 +90,17 @@ def _calibrated(table: Table, choices: Choices) -> AttributeTrack:
     """On the properties' scale, less the driver's neutral where the photo's own stays underneath."""
     gains = {name: choices.gain(name) for name in NAMES}
     plain = to_track(table, gains)
-    tops = (choices.pose == "ON_TOP", choices.expression == "ON_TOP")
-    if choices.as_is or table.is_still or not any(tops):
+    pose, expression = choices.pose == "ON_TOP", choices.expression == "ON_TOP"
+    if choices.as_is or table.is_still or not (pose or expression):
         return plain
     rested = to_track(table, gains, subtract_neutral=True)
-    if all(tops):
+    if pose and expression:
         return rested
-    values = np.where(IS_ANGLE == tops[0], rested.values, plain.values)
-    report = plain.report
-    if tops[1]:
-        report = rested.report
-    elif any(np.any(rested.values[:, INDEX[name]] != plain.values[:, INDEX[name]]) for name in ANGLES):
-        report = (*report, "The driver's median pose was subtracted from the head's angles.")
+    values = np.where(IS_ANGLE if pose else ~IS_ANGLE, rested.values, plain.values)
+    report = rested.report
+    if pose:
+        moved = not np.array_equal(rested.values[:, IS_ANGLE], plain.values[:, IS_ANGLE])
+        report = (*plain.report, "The driver's median pose was subtracted from the angles.") if moved else plain.report
     return replace(plain, values=values, report=report)
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import bpy
 import numpy as np
 
-from . import rig
+from . import material, rig
 from .core import attributes
 from .core.errors import ZygomaError
 
 FRAMES = "zygoma_frames"  # the rig's wish to have its generated images written during renders: a path, "" for none
-BAKED = "baked"  # in the rig's group: the first file of the sequence that it shows in place of generated images
+BAKED = "zygoma_baked"  # on the rig's material: the folder of the sequence that it shows in place of its picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,9 @@ def evaluated_rigs(depsgraph: bpy.types.Depsgraph) -> Iterator[bpy.types.Object]
 
 
 def is_baked(ob: bpy.types.Object) -> bool:
-    return bool(ob["zygoma"].get(BAKED, ""))
+    """Whether the rig shows a sequence of files, which no handler needs to touch."""
+    own = material.material_of(ob.original)
+    return own is not None and bool(own.get(BAKED))
 
 
 def sample(evaluated: bpy.types.Object) -> Sample:
@@ -66,33 +68,40 @@ def _value(ob: bpy.types.Object, name: str, rest: float, low: float, high: float
 def over_range(
     context: bpy.types.Context,
     rigs: list[bpy.types.Object],
-    frames: range,
+    frames: Sequence[int],
     progress: Callable[[int, int], None] | None = None,
-) -> dict[int, np.ndarray]:
-    """Every rig's targets over the frames, by `session_uid`: float32 [F,A] each. Leaves the scene at its own frame.
+) -> dict[int, np.ndarray | ZygomaError]:
+    """By the rigs' `session_uid`: targets float32 [F,A] over the frames, or why there are none.
 
-    Raises ZygomaError for a rig that the view layer does not evaluate.
+    Goes through the scene once and leaves it at its own frame. progress(done, total) counts frames.
     """
     scene = context.scene
     wanted = {ob.session_uid: ob for ob in rigs}
-    targets = {uid: np.zeros((len(frames), len(attributes.NAMES)), np.float32) for uid in wanted}
+    found: dict[int, np.ndarray | ZygomaError] = {
+        uid: np.zeros((len(frames), len(attributes.NAMES)), np.float32) for uid in wanted
+    }
     frame, subframe = scene.frame_current, scene.frame_subframe
     try:
         for i, number in enumerate(frames):
             scene.frame_set(number)
-            seen = set()
-            for evaluated in evaluated_rigs(context.evaluated_depsgraph_get()):
-                uid = evaluated.original.session_uid
-                if uid in wanted:
-                    targets[uid][i] = sample(evaluated).target
-                    seen.add(uid)
-            for uid in wanted.keys() - seen:
-                raise ZygomaError(
-                    f"{wanted[uid].name}: not part of view layer {context.view_layer.name!r} at frame {number}, "
-                    "so its curves are not evaluated; show it in the viewport."
-                )
+            depsgraph = context.evaluated_depsgraph_get()
+            present = {ob.original.session_uid: ob for ob in evaluated_rigs(depsgraph)}
+            for uid, ob in wanted.items():
+                targets = found[uid]
+                if isinstance(targets, ZygomaError):
+                    continue
+                try:
+                    if uid not in present:
+                        layer = context.view_layer.name
+                        raise ZygomaError(
+                            f"{ob.name}: not in view layer {layer} at frame {number}, so its curves are not evaluated; "
+                            "show it in the viewport."
+                        )
+                    targets[i] = sample(present[uid]).target
+                except ZygomaError as problem:
+                    found[uid] = problem
             if progress:
                 progress(i + 1, len(frames))
     finally:
         scene.frame_set(frame, subframe=subframe)
-    return targets
+    return found

@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+import bpy  # isort: skip (makes the next one importable)
 import addon_utils
-import bpy
 
 package, portrait, table, out = sys.argv[1:5]
 user = Path(os.environ["BLENDER_USER_RESOURCES"]).resolve()
@@ -20,11 +20,11 @@ bpy.ops.wm.read_factory_settings(use_empty=True)
 bpy.ops.extensions.package_install_files(filepath=package, repo="user_default", enable_on_install=True, overwrite=True)
 name = "bl_ext.user_default.zygoma"
 enabled = addon_utils.enable(name, default_set=True)
-found = {"blender": bpy.app.version_string, "enabled": enabled is not None}
+found = {"blender": bpy.app.version_string, "enabled": enabled is not None, "wheels": {}}
 
-for wheel in ("onnxruntime", "scipy", "cv2", "imageio", "imageio_ffmpeg", "PIL", "tqdm"):
+for wheel in ("onnxruntime", "scipy", "cv2", "imageio", "imageio_ffmpeg", "PIL", "tqdm", "threadpoolctl"):
     origin = Path(importlib.import_module(wheel).__file__).resolve()
-    found[wheel] = origin.is_relative_to(user)
+    found["wheels"][wheel] = origin.is_relative_to(user)
 
 scene = bpy.context.scene
 found["rig_add"] = sorted(bpy.ops.zygoma.rig_add(filepath=portrait))

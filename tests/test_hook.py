@@ -73,6 +73,7 @@ def test_nla(stage):
     track = ob.animation_data.nla_tracks.new()
     strip = track.strips.new("low", 1, first)
     strip.use_animated_influence, strip.influence = True, 0.25
+    strip.keyframe_insert("influence", frame=1)
     ob.animation_data.action = None
     ob["AU12"], ob["own_pose"] = 0.0, 1.0
     key(ob, "AU01", (1, 0.0), (9, 0.5))

@@ -13,8 +13,9 @@ import numpy as np
 class Attribute:
     """One value of the vector.
 
-    `key` is the custom property's and the pack's name; `soft` and `hard` are (lowest, highest) of the property, in radians
-    for angles and in full contractions for Action Units; what reaches a generator is 0..1 for units, `hard` for angles.
+    `key` is the custom property's and the pack's name; `soft` and `hard` are (lowest, highest) of the property, in
+    radians for angles and in full contractions for Action Units; what reaches a generator is 0..1 for units, `hard` for
+    angles.
     """
 
     key: str
@@ -35,7 +36,9 @@ class Attribute:
 ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("pose_pitch", "Pitch", "Head", "Head turns down (+) or up (-)", is_angle=True),
     Attribute("pose_yaw", "Yaw", "Head", "Face turns to the picture's left (+) or right (-)", is_angle=True),
-    Attribute("pose_roll", "Roll", "Head", "Head tilts clockwise (+) or anticlockwise (-) in the picture", is_angle=True),
+    Attribute(
+        "pose_roll", "Roll", "Head", "Head tilts clockwise (+) or anticlockwise (-) in the picture", is_angle=True
+    ),
     Attribute("AU01", "Inner Brow Raiser", "Brows", "AU 1: frontalis, pars medialis"),
     Attribute("AU02", "Outer Brow Raiser", "Brows", "AU 2: frontalis, pars lateralis"),
     Attribute("AU04", "Brow Lowerer", "Brows", "AU 4: corrugator supercilii, depressor supercilii"),
@@ -82,8 +85,9 @@ def named(values: np.ndarray) -> dict[str, float]:
 def target(source: np.ndarray, properties: np.ndarray, own_expression=1.0, own_pose=1.0) -> np.ndarray:
     """What the generator is asked for: the photo's own vector, as much of it as stays, plus the properties.
 
-    source float32 [A]; properties float32 [A] or [F,A]; the weights are scalars or float [F], 0..1. Returns float32 [A] or
-    [F,A]: Action Units clamped to 0..1, angles to +-pi/2. With weights 1 and properties 0 the source comes back bit for bit.
+    source float32 [A]; properties float32 [A] or [F,A]; the weights are scalars or float [F], 0..1. Returns float32 [A]
+    or [F,A]: Action Units clamped to 0..1, angles to +-pi/2. With weights 1 and properties 0 the source comes back bit
+    for bit.
     """
     properties = np.asarray(properties, np.float32)
     source = np.asarray(source, np.float32)
@@ -95,7 +99,7 @@ def target(source: np.ndarray, properties: np.ndarray, own_expression=1.0, own_p
 
 
 def reorder(values: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Vectors [..., A] in the order of NAMES -> [..., len(names)] in a pack's order; names that nobody drives rest at 0."""
+    """Vectors [..., A] in the order of NAMES -> [..., len(names)] in a pack's order; names that nobody drives are 0."""
     out = np.zeros((*values.shape[:-1], len(names)), np.float32)
     for i, name in enumerate(names):
         if name in INDEX:

@@ -27,6 +27,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from .attributes import INDEX
 from .clip import ClipJob, check_output, clip_track, read_job_table, render_clip
@@ -126,7 +127,7 @@ def _job(path: Path, number: int, said: dict) -> ClipJob:
     return ClipJob(**options)
 
 
-def _check_value(where: str, key: str, value) -> None:
+def _check_value(where: str, key: str, value: Any) -> None:
     if key not in KINDS:
         raise ZygomaError(f"{where}: {key} is unknown; a clip may say {', '.join(KINDS)}.")
     kinds = KINDS[key]

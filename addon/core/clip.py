@@ -124,8 +124,9 @@ def clip_track(job: ClipJob, table: Table) -> AttributeTrack:
     stays = np.where(IS_ANGLE, job.own_pose > 0, job.own_expression > 0)
     if stays.any() and not job.as_is and track.duration >= SHORTEST_WITH_NEUTRAL:
         relative = to_track(table, gains, subtract_neutral=True)
-        what = "" if stays.all() else " (the pose's only)" if stays[0] else " (the expression's only)"
-        report = [line.replace("neutral was", f"neutral{what} was") for line in relative.report]
+        what = "The driver's neutral was subtracted"
+        own = f"{what} from the {'pose' if stays[0] else 'expression'} only."
+        report = [own if line.startswith(what) and not stays.all() else line for line in relative.report]
         track = replace(track, values=np.where(stays, relative.values, track.values), report=tuple(report))
     track = track.bridge(BRIDGED, "hold")
     fps = job.fps or (track.rate if job.is_movie else None)

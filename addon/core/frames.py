@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -58,7 +59,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as problem:
         raise output_error(path, problem) from problem
     finally:
-        part.unlink(missing_ok=True) if part.parent.is_dir() else None
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def make_folder(folder: Path) -> None:
@@ -147,7 +149,8 @@ class MovieWriter:
                 self._process.kill()
                 self._process.wait()
             self._log.close()
-            self._part.unlink(missing_ok=True) if self.path.parent.is_dir() else None
+            with contextlib.suppress(OSError):
+                self._part.unlink()
 
     def write(self, frame: np.ndarray) -> None:
         """Append a frame. Raises OutputError."""

@@ -58,7 +58,7 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
     scale: bpy.props.FloatProperty(name="Scale", description="Times all Action Units", default=1, min=0, soft_max=4)
     gains: bpy.props.FloatVectorProperty(
         name="Gains",
-        description="By attribute: what intensity / 5, or the angle, is multiplied by. OpenFace's points are compressed",
+        description="By attribute: what intensity / 5 (OpenFace's points are compressed) or the angle is multiplied by",
         size=len(NAMES),
         default=[GAINS[name] for name in NAMES],
         soft_min=0,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ..errors import FaceError
 from ..faces.pose import angles
@@ -38,6 +39,7 @@ class Encoding:
     notes: tuple[str, ...]
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # many small solves: more threads wait for each other
 def encode(
     image: np.ndarray,
     landmarks: np.ndarray,
@@ -49,9 +51,9 @@ def encode(
 ) -> Encoding:
     """Fits the head to a crop and turns it into layers that move.
 
-    image uint8 [S,S,3], S even; landmarks [478,2+] in crop pixels; blendshapes by ARKit name; source_vector float32
-    [A],
-    where the user has set one: it is taken as it is. Raises FaceError where the head does not fit the landmarks.
+    image uint8 [S,S,3], S even; landmarks [478,2+] in crop pixels; blendshapes by ARKit name; source_vector
+    float32 [A], where the user has set one: it is taken as it is. Raises FaceError where the head does not
+    fit the landmarks.
     """
     size = len(image)
     points = np.asarray(landmarks, float)[:, :2] * 2 / (size - 1) - 1

@@ -11,10 +11,10 @@ from scipy.ndimage import gaussian_filter1d
 from ..attributes import UNITS
 from .fields import Fields, Openings, to_depth_units
 from .layout import (
-    BROWS,
     GRID,
     INNER_LOWER_LIP,
     INNER_UPPER_LIP,
+    LOWER_BROWS,
     LOWER_LIDS,
     UPPER_LIDS,
     curve,
@@ -26,7 +26,7 @@ LOWER_LID_SHARE = 0.16  # of the gap that the lower lid closes
 OVERLAP = 0.30  # of the gap that the upper lid falls beyond the lower one, plus OVERLAP_PX
 OVERLAP_PX = 4.0
 LASH_BAND = 0.22  # share of the way from lid margin to brow that travels whole, lashes and all
-LID_REACH = 0.85
+LID_REACH = 1.0
 BLINK, SMILE, LIPS_PART, JAW_DROP = (UNITS.index(u) for u in ("AU45", "AU12", "AU25", "AU26"))
 LOWER_LIP_SHARE = 0.6
 OPEN_ENOUGH = 0.15  # of AU12 + AU25 + AU26 from which a mouth may need sealing
@@ -37,7 +37,7 @@ def set_blink(fields: Fields, landmarks: np.ndarray, openings: Openings, scale: 
     """Replaces AU45's motion near the eyes, in place: each column of the opening closes its own gap."""
     x, y = grid(GRID)
     k = to_depth_units(fields.depth, scale)
-    for (x0, x1), up, low, brow in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, BROWS, strict=True):
+    for (x0, x1), up, low, brow in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, LOWER_BROWS, strict=True):
         w = x1 - x0
         upper, lower = curve(landmarks, up, x), curve(landmarks, low, x)
         gap = np.maximum(lower - upper, 0) * ((x > x0) & (x < x1))

@@ -13,6 +13,7 @@ from .layout import INNER_LOWER_LIP, INNER_UPPER_LIP, LOWER_LIDS, MOUTH_CORNERS,
 
 SHUT = 0.035  # lip gap, eye distances, below which one seam serves both lips
 SEARCH = 0.07  # how far from the landmarks the darkest path may run, eye distances
+LINE_WIDTH = 0.5  # of the search's reach: over what the line is darker than its surroundings
 STEPS, OFFSETS = 41, 29
 
 
@@ -91,13 +92,16 @@ def _darkest_path(image: np.ndarray, upper: np.ndarray, lower: np.ndarray, reach
     x = np.linspace(upper[0, 0], upper[-1, 0], STEPS)
     middle = (np.interp(x, upper[:, 0], upper[:, 1]) + np.interp(x, lower[:, 0], lower[:, 1])) / 2
     offset = np.linspace(-reach, reach, OFFSETS)
-    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), max(size / 512, 0.5)).astype(np.float32)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    # A line darker than both sides, not the darker lip: brightness against its surroundings across the lips.
+    fine, wide = max(size / 512, 0.5), LINE_WIDTH * reach * (size - 1) / 2
+    grey = cv2.GaussianBlur(grey, (0, 0), fine) - cv2.GaussianBlur(grey, (0, 0), sigmaX=fine, sigmaY=wide)
     at = np.stack(np.broadcast_arrays(x[:, None], middle[:, None] + offset), -1)
     at = ((at + 1) * (size - 1) / 2).astype(np.float32)
     bright = cv2.remap(grey, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
-    bright = (bright - bright.min(1, keepdims=True)) / (np.ptp(bright, axis=1, keepdims=True) + 8)
+    bright = bright / (bright.std() + 1)
     away = (offset / reach) ** 2
-    cost = bright + 0.5 * away
+    cost = 0.3 * bright + 0.5 * away
     bend = 6 * (np.subtract.outer(offset, offset) / reach) ** 2
     total, came_from = cost[0] + 3 * away, []  # the path starts and ends at the corners
     for i in range(1, STEPS):

@@ -260,15 +260,25 @@ def test_column_without_any_number_rests(tmp_path):
     assert "Without a single number, so at rest: AU45_r." in table.report
 
 
-def test_failed_rows_by_success_confidence_and_blank(tmp_path):
+def test_failed_rows_by_success_and_confidence(tmp_path):
     rows = recording()
     rows[3][4] = 0
     rows[5][3] = 0.69
     rows[6][3] = 0.70
     rows[8][5:] = [0.0] * 20
     path = saved(tmp_path, text_of(rows))
-    assert np.flatnonzero(~read_table(path).valid).tolist() == [3, 5, 8]
-    assert np.flatnonzero(~read_table(path, minimum_confidence=0.9).valid).tolist() == [3, 5, 6, 8]
+    assert np.flatnonzero(~read_table(path).valid).tolist() == [3, 5]
+    assert np.flatnonzero(~read_table(path, minimum_confidence=0.9).valid).tolist() == [3, 5, 6]
+
+
+def test_rows_of_zeros_are_failed_where_no_column_says_so_and_at_rest_else(tmp_path):
+    rows = recording()
+    rows[8][5:] = [0.0] * 20
+    assert read_table(saved(tmp_path, text_of(rows))).valid.all()
+    kept = [i for i, name in enumerate((*LEADING, *POSE, *INTENSITIES)) if name not in ("success", "confidence")]
+    bare = [[row[i] for i in kept] for row in rows]
+    columns = [(*LEADING, *POSE, *INTENSITIES)[i] for i in kept]
+    assert np.flatnonzero(~read_table(saved(tmp_path, text_of(bare, columns))).valid).tolist() == [8]
 
 
 def test_rows_averaged_with_failed_ones_fail_too(tmp_path):

@@ -35,6 +35,7 @@ DEEPEST = 0.5  # the fields' depth behind the eyes, tenths of a metre
 STEEPEST = 1.1  # its rise per unit of length: no turn of the head can fold a flatter field
 SOFTNESS = 0.1
 HEAD_WIDTHS, HEIGHTS_UP, HEIGHTS_DOWN = 1.32, 1.50, 1.25  # the ellipse that turns whole with the head
+LIP_RIM = 0.035  # of the mouth's width: where the fitted lips' edges may lie on the wrong side of the photo's
 JAW_UNITS = [UNITS.index(u) for u in ("AU17", "AU25", "AU26")]
 # Landmark and vertex sides that a layer leaves out: `above` owns upper lids and lower lip, `below` lower lids and
 # upper lip.
@@ -101,7 +102,9 @@ def _other_side(is_above: bool, x, y, landmarks, openings: Openings) -> np.ndarr
     w = x1 - x0
     within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
     upper, lower = curve(landmarks, INNER_UPPER_LIP, x), curve(landmarks, INNER_LOWER_LIP, x)
-    return out | within & ((y < lower) & (y > upper - 0.35 * w) if is_above else (y > upper) & (y < lower + 0.5 * w))
+    rim = LIP_RIM * w
+    above, below = (y < lower + rim) & (y > upper - 0.35 * w), (y > upper - rim) & (y < lower + 0.5 * w)
+    return out | within & (above if is_above else below)
 
 
 def membrane(values: np.ndarray, known: np.ndarray, zero_border: bool = False) -> np.ndarray:

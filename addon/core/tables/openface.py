@@ -190,10 +190,11 @@ def _trusted(columns, intensities, pose, minimum_confidence: float, averaged: bo
             failed = beside
     if confidence is not None:
         failed |= ~(confidence >= minimum_confidence)
-    # where OpenFace sees no face it writes zeros everywhere, and columns saved again may have lost `success`
-    blank = (pose == 0).all(1) & (intensities == 0).all(1)
-    if not blank.all():
-        failed |= blank
+    if success is None and confidence is None:
+        # where OpenFace sees no face it writes zeros everywhere; with `success` there, they are a face at rest
+        blank = (pose == 0).all(1) & (intensities == 0).all(1)
+        if not blank.all():
+            failed |= blank
     missing = ~(np.isfinite(intensities).all(1) & np.isfinite(pose).all(1))
     if failed.any():
         notes.append(

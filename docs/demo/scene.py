@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from math import radians
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def main() -> int:
     args = parser.parse_args()
     for folder in (args.out / "blender", args.out / "fast"):
         folder.mkdir(parents=True, exist_ok=True)
-        for frame in folder.glob("[0-9][0-9][0-9][0-9].png"):
+        for frame in folder.glob("[0-9]*.png"):
             frame.unlink()
     say = Steps(args.out / "blender.log")
     try:
@@ -51,8 +52,10 @@ def main() -> int:
     except (ZygomaError, RuntimeError) as error:  # operators report a user's mistake as RuntimeError: "Error: ..."
         say.fail(str(error).strip().removeprefix("Error: "))
         return 1
-    finally:
-        addon.unregister()
+    except Exception as error:
+        traceback.print_exc()
+        say.fail(f"The demo failed where it should not: {type(error).__name__}: {error}")
+        return 1
     return 0
 
 
@@ -148,7 +151,7 @@ def exact_pixels(scene: bpy.types.Scene) -> None:
 
 def render_fast(ob: bpy.types.Object, folder: Path) -> None:
     select_only(ob)
-    bpy.ops.zygoma.clip_render(filepath=str(folder / "####.png"))
+    bpy.ops.zygoma.clip_render(filepath=str(folder), existing="overwrite")
 
 
 def equal_frames(out: Path, size: tuple[int, int]) -> int:
@@ -156,7 +159,7 @@ def equal_frames(out: Path, size: tuple[int, int]) -> int:
     across, up = size
     same = 0
     for path in sorted((out / "fast").glob("*.png")):
-        fast, blender = iio.imread(path), iio.imread(out / "blender" / path.name)
+        fast, blender = iio.imread(path), iio.imread(out / "blender" / f"{int(path.stem):04d}.png")
         top = (blender.shape[0] - up + 1) // 2
         same += np.array_equal(fast, blender[top : top + up, :across])
     return same
@@ -238,7 +241,7 @@ class Steps:
             "contact_sheet.jpg": "every eighth frame",
             "curves_recorded.png, curves_by_hand.png": "what drives the two faces",
             "blender/0001.png ...": "frames from Blender's own animation render",
-            "fast/0001.png ...": "the first face's frames from the fast path",
+            "fast/000001.png ...": "the first face's frames from the fast path",
             "demo.blend": "the scene, for Blender with Zygoma installed",
         }.items():
             self.write(f"  {name:40} {what}\n")
@@ -246,5 +249,5 @@ class Steps:
 
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(code)  # bpy as a module may hang when the interpreter ends after a render

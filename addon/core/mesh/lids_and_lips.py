@@ -30,6 +30,7 @@ LID_REACH = 1.0
 BLINK, SMILE, LIPS_PART, JAW_DROP = (UNITS.index(u) for u in ("AU45", "AU12", "AU25", "AU26"))
 LOWER_LIP_SHARE = 0.6
 OPEN_ENOUGH = 0.15  # of AU12 + AU25 + AU26 from which a mouth may need sealing
+SEAL_PRESS = 1.15  # lips that shut press on each other: the gap's landmarks lie inside their rims
 LEAST_PARTED = 0.25  # AU25 of a mouth that gets a seal, so that there is something to close
 
 
@@ -68,7 +69,7 @@ def lip_seal(fields: Fields, units: np.ndarray, landmarks: np.ndarray, openings:
     upper, lower = landmarks[list(INNER_UPPER_LIP[1:-1]), :2], landmarks[list(INNER_LOWER_LIP[1:-1]), :2]
     upper_after = upper + _moved(fields.below, units, upper, scale)
     lower_after = lower + _moved(fields.above, units, lower, scale)
-    gap = np.maximum(lower_after[:, 1] - upper_after[:, 1], 0)
+    gap = SEAL_PRESS * np.maximum(lower_after[:, 1] - upper_after[:, 1], 0)
     x0, x1 = openings.mouth
     x, y = grid(GRID)
     middle = (upper[:, 0] + lower[:, 0]) / 2

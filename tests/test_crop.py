@@ -85,10 +85,15 @@ def test_shrinking_averages_instead_of_skipping():
     assert image[20:-20, 20:-20].std() < 25  # skipped pixels would keep the noise's 74
 
 
-def test_beyond_the_border_the_photo_is_mirrored():
-    picture = smooth_picture()
-    image = cut(picture, Crop(np.array([[1.0, 0, 50], [0, 1.0, 60]]), 300))
-    assert np.array_equal(image[:60], image[61:121][::-1]) and np.array_equal(image[:, :50], image[:, 51:101][:, ::-1])
+def test_beyond_the_border_the_photos_edge_goes_on_ever_softer():
+    picture = noise_picture()
+    image = cut(picture, Crop(np.array([[1.0, 0, 50], [0, 1.0, 60]]), 300)).astype(float)
+    height, width = min(picture.shape[0], 240), min(picture.shape[1], 250)
+    assert np.array_equal(image[60:, 50:][:height, :width], picture[:height, :width])
+    above = image[:60, 50:]
+    assert np.abs(above[-1] - picture[0, :250]).mean() < 0.2 * picture[0, :250].std()
+    assert above[10].std() < 0.3 * above[-1].std()
+    assert above[10].mean() == pytest.approx(picture[0, :250].mean(), abs=10)
 
 
 @pytest.mark.parametrize("degrees", [0, 12, -60])

@@ -11,6 +11,7 @@ from .picture import transform
 from .topology import CHIN, FOREHEAD, eye_middles
 
 SAME, FADED = 1.0, 8.0  # grey levels between the image and the cut crop: the photo's detail stays, is gone
+SOFT = 0.03  # of the side: how far from the photo's border its streaks have dissolved
 FACE_HEIGHT = 1.62  # eye distances; a face foreshortened by pitch counts at least as this high
 
 
@@ -61,14 +62,26 @@ def face_crop(
 
 
 def cut(pixels: np.ndarray, crop: Crop) -> np.ndarray:
-    """uint8 [S,S,3] of uint8 [H,W,3]: bicubic, blurred first where it shrinks, mirrored at the photo's border."""
+    """uint8 [S,S,3] of uint8 [H,W,3]: bicubic, blurred first where it shrinks; beyond the photo's border its
+    edge goes on, ever softer."""
     sigma = _blur_before(crop.scale)
     window, matrix = _window(
         pixels, crop.matrix, _corners(0, 0, crop.size, crop.size), crop.to_photo, 4 + int(4 * sigma)
     )
     part = _blurred(pixels[window], sigma)
     size = (crop.size, crop.size)
-    return cv2.warpAffine(part, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    image = cv2.warpAffine(part, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    inside = cv2.warpAffine(np.ones(part.shape[:2], np.uint8), matrix, size, flags=cv2.INTER_NEAREST)
+    return image if inside.all() else _softened(image, inside)
+
+
+def _softened(image: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """uint8 [S,S,3]: streaks beyond `inside` [S,S] dissolve with the distance from it."""
+    reach = SOFT * len(image)
+    distance = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5)
+    share = np.minimum(distance / np.float32(reach), 1)
+    soft = cv2.GaussianBlur(image, (0, 0), reach, borderType=cv2.BORDER_REPLICATE)
+    return cv2.blendLinear(soft, image, share, 1 - share)
 
 
 def paste(pixels: np.ndarray, crop: Crop, image: np.ndarray, alpha: np.ndarray) -> np.ndarray:

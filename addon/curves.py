@@ -5,25 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 import bpy
 import numpy as np
 
 from .core.errors import ZygomaError
-from .properties import data_path
+from .properties import KEYS, data_path
 
 GROUP = "Zygoma"
 LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
 
 Existing = Literal["MERGE", "REPLACE", "NLA"]
-
-
-def frames_of(times: np.ndarray, start: float, rate: float) -> np.ndarray:
-    """float64 [K] scene frames, between whole ones too: the first time falls on `start`, at `rate` frames a second."""
-    times = np.asarray(times, np.float64)
-    return start + (times - times[0]) * rate if len(times) else times
 
 
 def scene_rate(scene: bpy.types.Scene) -> float:
@@ -35,6 +29,14 @@ def why_not(ob: bpy.types.Object) -> str | None:
     """Why no new action can be put on the object, None where one can."""
     if ob.animation_data and ob.animation_data.use_tweak_mode:
         return f"{ob.name} has an NLA strip in tweak mode: leave tweak mode first (Tab in the NLA editor)"
+    return None
+
+
+def why_no_keys(ob: bpy.types.Object) -> str | None:
+    """Why no keys can go into the action that the object has, None where they can."""
+    action = ob.animation_data.action if ob.animation_data else None
+    if action is not None and action.library is not None:
+        return f"{ob.name} plays the action {action.name}, linked from {action.library.name}: make it local first"
     return None
 
 
@@ -97,6 +99,13 @@ def curve(ob: bpy.types.Object, key: str) -> bpy.types.FCurve | None:
     return next((curve for curve in curves(ob) if curve.data_path == data_path(key)), None)
 
 
+def driven(ob: bpy.types.Object, keys: Collection[str]) -> list[str]:
+    """Those of the custom properties that have a driver, which wins over keys."""
+    animation = ob.animation_data
+    paths = {driver.data_path for driver in animation.drivers} if animation else set()
+    return [key for key in KEYS if key in keys and data_path(key) in paths]
+
+
 def _bag(ob: bpy.types.Object):
     """What holds `fcurves` and `groups` for the object: its slot's channelbag, in 4.2 the action itself."""
     animation = ob.animation_data
@@ -121,10 +130,11 @@ def _fill(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray) -> No
 
 def _push_down(animation: bpy.types.AnimData, action: bpy.types.Action, slot) -> None:
     """The action as a strip where its keys are, so that it goes on playing below what is keyed on top."""
-    start = int(np.floor(action.frame_range[0]))
+    start = action.frame_range[0]
     animation.action = None
     track = animation.nla_tracks.new()
     track.name = action.name
-    strip = track.strips.new(action.name, start, action)
+    strip = track.strips.new(action.name, int(start), action)
     if slot is not None:
         strip.action_slot = slot
+    strip.frame_start_ui = start  # moves the strip; `new` takes whole frames only

@@ -78,6 +78,8 @@ def from_table(path: Path, choices: Choices) -> Motion:
     read = f"{table.format}: face {table.face}, {len(table):,} rows"
     if not table.is_still:
         read += f", {track.duration:.2f} s, {table.rate:.4g} rows a second"
+        if start > 0:
+            read += f", the first at {start:.2f} s of the file's clock"
     left_out = sorted(track.present ^ (set(NAMES) & table.present), key=NAMES.index)
     ignored = [f"Left out, as asked: {', '.join(left_out)}."] if left_out else []
     count = sum(len(times) for times, _ in keys.values())

@@ -108,8 +108,10 @@ class ZYGOMA_PT_sliders(_RigPanel, bpy.types.Panel):
         ob = rig.active(context)
         layout = self.layout
         column = layout.column(align=True)
-        column.prop(ob, properties.data_path("own_expression"), text="Own Expression", slider=True)
-        column.prop(ob, properties.data_path("own_pose"), text="Own Pose", slider=True)
+        for key in properties.WEIGHTS:
+            if key in ob:
+                title = key.replace("_", " ").title()
+                column.prop(ob, properties.data_path(key), text=title, slider=True)
         row = layout.row(align=True)
         row.operator(ZYGOMA_OT_reset.bl_idname, text="Reset All", icon="LOOP_BACK").what = "ALL"
         row.operator(ZYGOMA_OT_key_all.bl_idname, text="Key All", icon="KEYINGSET")

@@ -36,6 +36,16 @@ def define(ob: bpy.types.Object) -> None:
         ob.property_overridable_library_set(data_path(key), True)
 
 
+def forget_copies(block: bpy.types.ID | None) -> None:
+    """Blender 5 copies the custom properties of a file from before it to a place for add-ons' own; 4.5 reads that copy
+    back in place of the properties, and what was edited in between would be lost."""
+    get = getattr(block, "bl_system_properties_get", None)
+    copies = get() if get else None
+    for key in list(copies.keys()) if copies else ():
+        if key in KEYS or key.startswith("zygoma"):
+            del copies[key]
+
+
 def _ranges(key: str) -> dict:
     if key in WEIGHTS:
         limits = {"min": 0.0, "max": 1.0, "soft_min": 0.0, "soft_max": 1.0}

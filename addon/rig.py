@@ -15,7 +15,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import material, properties
+from . import material, properties, sources
 from .core.attributes import INDEX, named, vector
 from .core.errors import ZygomaError
 from .core.faces import Face, Photo, read_photo
@@ -94,7 +94,11 @@ def store_relative(ob: bpy.types.Object, blend: str) -> None:
 
 
 def photo_path(ob: bpy.types.Object) -> str:
-    """Absolute: beside the file that the rig is stored in where the photo is there, else where it was at first."""
+    """Absolute: beside the file that the rig is stored in where the photo is there, else where it was at first.
+
+    An appended rig may find another photo of that name beside its new file: that one does not count.
+    """
+    first = str(ob[GROUP].get("photo", ""))
     original = ob.original
     library = original.library
     if library is None and original.override_library:
@@ -103,8 +107,10 @@ def photo_path(ob: bpy.types.Object) -> str:
     if relative and (library or bpy.data.filepath):
         near = Path(bpy.path.abspath(relative, library=library))
         if near.is_file():
-            return str(near.resolve())
-    return str(ob[GROUP].get("photo", ""))
+            sha256 = str(ob[GROUP].get("photo_sha256", ""))
+            if not Path(first).is_file() or sources.holds(near, sha256):
+                return str(near.resolve())
+    return first
 
 
 def read(ob: bpy.types.Object) -> RigData:
@@ -178,6 +184,16 @@ def why_not_editable(ob: bpy.types.Object) -> str | None:
         return f"{ob.name} is linked from {ob.library.name}: make a library override of it first"
     if ob.override_library is not None and ob.override_library.is_system_override:
         return f"{ob.name} is an override that is not editable yet: make it editable first"
+    return None
+
+
+def why_no_room(context: bpy.types.Context) -> str | None:
+    """Why no rig can be added to the active collection, None where one can."""
+    collection = context.collection
+    if collection.library is not None:
+        return f"The active collection {collection.name} is linked: make one of this file active first"
+    if collection.override_library is not None:
+        return f"The active collection {collection.name} is an override: make one of this file active first"
     return None
 
 

@@ -176,6 +176,15 @@ def _verify(path: Path, sha256: str) -> None:
         raise _changed(path)
 
 
+def holds(path: Path, sha256: str) -> bool:
+    """Whether the file is there and is the photo of this SHA-256."""
+    try:
+        _verify(path, sha256)
+    except PhotoError:
+        return False
+    return True
+
+
 def _changed(path: Path) -> PhotoError:
     return PhotoError(
         f"{path}: the photo has changed since the rig was made from it; put the old one back, or make a new rig."

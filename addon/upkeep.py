@@ -7,7 +7,7 @@ import sys
 import bpy
 from bpy.app.handlers import persistent
 
-from . import hook, material, preview, rig, sample
+from . import hook, material, preview, properties, rig, sample
 from .core.errors import ZygomaError
 
 _objects = 0  # how many the file held when copies were last looked for
@@ -43,7 +43,11 @@ def on_save(filepath="", *_):
     for ob in rig.rigs():
         if ob.library is not None:
             continue
-        rig.store_relative(ob, str(filepath or bpy.data.filepath))
+        if ob.override_library is None:  # what an override knows of the photo is the library's
+            rig.store_relative(ob, str(filepath or bpy.data.filepath))
+        own = material.material_of(ob)
+        for block in (ob, own, own and own[material.PICTURE]):
+            properties.forget_copies(block)
         if sample.is_baked(ob):
             continue
         try:
@@ -81,6 +85,11 @@ def register() -> None:
 
 
 def unregister() -> None:
+    """What no longer follows its sliders shows the photo, not the last face."""
+    for ob in rig.rigs():
+        image = material.picture_of(ob)
+        if image is not None and ob.library is None and not sample.is_baked(ob):
+            material.to_packed(image)
     for name, handler in HANDLERS:
         if handler in getattr(bpy.app.handlers, name):
             getattr(bpy.app.handlers, name).remove(handler)

@@ -2,7 +2,7 @@
 
 import bpy
 
-from .. import properties, rig
+from .. import curves, properties, rig
 from ..core.attributes import ATTRIBUTES
 from ..properties import KEYS
 
@@ -57,7 +57,7 @@ class ZYGOMA_OT_key_all(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context):
-        if reason := disabled_reason(context):
+        if reason := disabled_reason(context) or curves.why_no_keys(rig.active(context)):
             cls.poll_message_set(reason)
             return False
         return True
@@ -65,7 +65,7 @@ class ZYGOMA_OT_key_all(bpy.types.Operator):
     def execute(self, context):
         ob = rig.active(context)
         for key in KEYS:
-            ob.keyframe_insert(properties.data_path(key), group="Zygoma")
+            ob.keyframe_insert(properties.data_path(key), group=curves.GROUP)
         return {"FINISHED"}
 
 

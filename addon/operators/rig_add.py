@@ -4,7 +4,7 @@ import bpy
 from bpy_extras.io_utils import ImportHelper
 
 from .. import colour, rig, sources
-from ..core.errors import ZygomaError
+from ..core.errors import PhotoError, ZygomaError
 from ..core.faces import FaceReader, read_photo
 from ..core.pack import DEFAULT, list_packs
 from ..preferences import settings
@@ -42,6 +42,10 @@ class ZYGOMA_OT_rig_add(bpy.types.Operator, ImportHelper):
 
     def execute(self, context):
         try:
+            if not self.filepath:
+                raise PhotoError("No photo was chosen: give the path of an image file.")
+            if reason := rig.why_no_room(context):
+                raise ZygomaError(f"{reason}.")
             photo = read_photo(bpy.path.abspath(self.filepath))
             face = FaceReader(threads=settings().threads).face(photo, index=self.face - 1)
             source = sources.encode(photo, face, self.pack, self.size or None)
@@ -53,9 +57,10 @@ class ZYGOMA_OT_rig_add(bpy.types.Operator, ImportHelper):
             other.select_set(False)
         ob.select_set(True)
         context.view_layer.objects.active = ob
-        notes = [*photo.notes, *([face.warning] if face.warning else []), *source.notes]
-        for note in notes:
+        for note in (*photo.notes, *source.notes):
             self.report({"INFO"}, f"{photo.path.name}: {note}")
+        if face.warning:
+            self.report({"WARNING"}, f"{photo.path.name}: {face.warning}")
         if change := colour.problem(context.scene):
             self.report({"WARNING"}, f"{change}: zygoma.colour_standard (in the Zygoma tab) sets Standard")
         return {"FINISHED"}

@@ -165,6 +165,9 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
         ob.update_tag()
         for line in motion.report:
             self.report({"INFO"}, line)
+        driven = curves.driven(ob, motion.keys.keys() | motion.weights.keys())
+        if driven:
+            self.report({"WARNING"}, f"Driven, so their keys have no effect: {', '.join(driven)}")
         if motion.table.divided and self.divided == "UNKNOWN":
             self.report({"WARNING"}, "The intensities may be divided by 5 already: choose 0 to 1 where they are")
         return {"FINISHED"}
@@ -217,7 +220,9 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
 
 
 def _pose(ob: bpy.types.Object, motion: Motion, scene: bpy.types.Scene, keyed: bool) -> None:
-    """One row onto the sliders, keyed at the current frame where asked."""
+    """One row onto the sliders, keyed at the current frame where asked. Raises ZygomaError where it cannot be."""
+    if keyed and (reason := curves.why_no_keys(ob)):
+        raise ZygomaError(f"{reason}, or set the values only.")
     values = {name: float(row[0]) for name, (_, row) in motion.keys.items()} | motion.weights
     for name, value in values.items():
         ob[name] = value

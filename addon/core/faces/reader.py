@@ -89,10 +89,8 @@ class FaceReader:
         else:
             number = 0 if index is None else index
             if not 0 <= number < len(trusted):
-                found = "one face, number 0" if len(trusted) == 1 else f"{len(trusted)} faces, 0 to {len(trusted) - 1}"
-                raise FaceError(
-                    f"{photo.path}: there is no face number {number}; the photo has {found} (largest first)."
-                )
+                found = "one face" if len(trusted) == 1 else f"{len(trusted)} faces"
+                raise FaceError(f"{photo.path} has no face {number + 1}, it has {found}, the largest is 1.")
             chosen = trusted[number]
         if eye_distance(chosen.points) < SMALLEST_EYES:
             raise FaceError(

@@ -84,7 +84,7 @@ class ZYGOMA_PT_source(_RigPanel, bpy.types.Panel):
         column.operator(ZYGOMA_OT_source_read.bl_idname, icon="FILE_REFRESH")
 
 
-class ZYGOMA_PT_source_vector(_Panel, bpy.types.Panel):
+class ZYGOMA_PT_source_vector(_RigPanel, bpy.types.Panel):
     bl_label = "Photo's Own"
     bl_parent_id = "ZYGOMA_PT_source"
     bl_options = {"DEFAULT_CLOSED"}

@@ -29,11 +29,19 @@ def rest(key: str) -> float:
 def define(ob: bpy.types.Object) -> None:
     """Gives the object the properties it lacks, and all of them their limits, units and descriptions."""
     for key in KEYS:
-        if not isinstance(ob.get(key), float):
-            ob[key] = float(ob[key]) if isinstance(ob.get(key), int) else rest(key)
+        value = ob.get(key)
+        if not isinstance(value, float):
+            ob.pop(key, None)  # else its type would stay
+            ob[key] = float(value) if isinstance(value, int) else rest(key)
         # UI default: what a strip of the NLA with an influence below 1 blends from
         ob.id_properties_ui(key).update(default=rest(key), **_ranges(key))
         ob.property_overridable_library_set(data_path(key), True)
+
+
+def complete(ob: bpy.types.Object) -> None:
+    """Gives a rig back what somebody deleted of its properties, so that it can be keyed and shown."""
+    if ob.override_library is None and not all(isinstance(ob.get(key), float) for key in KEYS):
+        define(ob)
 
 
 def forget_copies(block: bpy.types.ID | None) -> None:

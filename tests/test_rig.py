@@ -150,6 +150,29 @@ def test_reset_takes_sliders_back_to_the_photo(stage):
     assert [ob[key] for key in KEYS] == [0.0] * 20 + [1.0] * 2
 
 
+def test_deleted_properties_come_back_before_they_are_needed(stage):
+    ob = add(stage)
+    for again in (bpy.ops.zygoma.reset, bpy.ops.zygoma.key_all, table):
+        for key in ("AU12", "own_pose"):
+            del ob[key]
+        ob.pop("AU26")
+        ob["AU26"] = 1
+        assert again() == {"FINISHED"}
+        assert isinstance(ob["AU12"], float) and isinstance(ob["AU26"], float) and isinstance(ob["own_pose"], float)
+        assert ob.id_properties_ui("AU12").as_dict()["min"] == -1
+
+
+def table():
+    return bpy.ops.zygoma.table_import(filepath=str(ROOT / "docs" / "tables" / "talking_25fps.csv"))
+
+
+def test_adding_leaves_the_mode_that_another_object_is_edited_in(stage):
+    first = add(stage)
+    bpy.ops.object.mode_set(mode="EDIT")
+    second = add(stage)
+    assert first.mode == second.mode == bpy.context.mode == "OBJECT" and bpy.context.object == second != first
+
+
 def no_face(folder):
     path = folder / "sky.png"
     Image.new("RGB", (256, 256), (90, 140, 220)).save(path)

@@ -40,6 +40,7 @@ class ZYGOMA_OT_reset(bpy.types.Operator):
 
     def execute(self, context):
         ob = rig.active(context)
+        properties.complete(ob)
         regions = {attribute.key: attribute.region.upper() for attribute in ATTRIBUTES}
         for key in KEYS:
             if self.what in ("ALL", regions.get(key, "WEIGHTS")):
@@ -64,6 +65,7 @@ class ZYGOMA_OT_key_all(bpy.types.Operator):
 
     def execute(self, context):
         ob = rig.active(context)
+        properties.complete(ob)
         for key in KEYS:
             ob.keyframe_insert(properties.data_path(key), group=curves.GROUP)
         return {"FINISHED"}

@@ -52,6 +52,8 @@ class ZYGOMA_OT_rig_add(bpy.types.Operator, ImportHelper):
         except ZygomaError as problem:
             self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}
+        if context.mode != "OBJECT":
+            bpy.ops.object.mode_set(mode="OBJECT")  # else what was edited would stay in its mode, out of reach
         ob = rig.create(context, photo, face, source.vector, self.pack, self.size or None)
         for other in context.selected_objects:
             other.select_set(False)

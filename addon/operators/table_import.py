@@ -6,12 +6,11 @@ import bpy
 import numpy as np
 from bpy_extras.io_utils import ImportHelper
 
-from .. import curves, rig
+from .. import curves, properties, rig
 from ..core.attributes import ATTRIBUTES, NAMES
 from ..core.errors import ZygomaError
 from ..core.tables import GAINS
 from ..motion import Choices, Motion, from_table
-from ..properties import data_path
 
 PLACES = [
     ("IN_PLACE", "In Place of the Photo's", "The table's values are the face's; the photo's own goes"),
@@ -151,6 +150,7 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
         try:
             motion = from_table(Path(bpy.path.abspath(self.filepath)), self._choices())
             rate = curves.scene_rate(context.scene)
+            properties.complete(ob)
             if motion.still:
                 _pose(ob, motion, context.scene, self.still == "KEYS")
             else:
@@ -227,7 +227,7 @@ def _pose(ob: bpy.types.Object, motion: Motion, scene: bpy.types.Scene, keyed: b
     for name, value in values.items():
         ob[name] = value
         if keyed:
-            ob.keyframe_insert(data_path(name), frame=scene.frame_current, group=curves.GROUP)
+            ob.keyframe_insert(properties.data_path(name), frame=scene.frame_current, group=curves.GROUP)
 
 
 CLASSES = (ZYGOMA_OT_table_import,)

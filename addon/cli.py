@@ -7,6 +7,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from .core.errors import ZygomaError
 
@@ -23,25 +24,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return args.run(args)
     except ZygomaError as error:
-        print(f"zygoma: {error}", file=sys.stderr)
+        for line in str(error).splitlines():  # a list of clips has a line a mistake
+            print(f"zygoma: {line}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
-        kept = "finished frames are kept, and the same command goes on from there"
-        print(f"\nzygoma: interrupted; {kept}." if args.run is not _inspect else "", file=sys.stderr)
+        kept = "" if args.run is _inspect else "; finished frames are kept, and the same command goes on from there"
+        if args.run is _render and args.out.suffix.lower() == ".mp4":
+            kept = "; nothing of the movie is kept"
+        print(f"zygoma: interrupted{kept}.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # | head
         sys.stderr.close()
         return FAILED
+    except OSError as error:  # such as a name that is too long to look for
+        print(f"zygoma: {str(error.filename)[:120]}: {error.strerror}.", file=sys.stderr)
+        return FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_ARGUMENTS, f"{self.prog}: {message} ({self.prog} --help lists all).\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="zygoma", description="Animate a photograph of a face with Action Units.")
+    parser = _Parser(prog="zygoma", description="Animate a photograph of a face with Action Units.")
     commands = parser.add_subparsers(required=True, metavar="render | batch | inspect")
     render = commands.add_parser("render", help="a photo and a table in, one frame a table row (or a movie) out")
     render.set_defaults(run=_render)
     render.add_argument("photo", type=Path, metavar="PHOTO")
     render.add_argument("table", type=Path, metavar="TABLE", help="an OpenFace CSV")
-    render.add_argument("out", type=Path, metavar="OUT", help="a folder for the frames, or a movie NAME.mp4")
+    render.add_argument("out", type=_place, metavar="OUT", help="a folder for the frames, or a movie NAME.mp4")
     add = render.add_argument
     add(
         "--pack",
@@ -53,8 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--photo-face", type=_from_one, metavar="N", help="which face of the photo, 1 is the largest (default: 1)")
     add("--start", type=_from_one, default=1, metavar="N", help="first table row, counted from 1")
     add("--end", type=_from_one, metavar="N", help="last table row (default: the last)")
-    add("--rate", type=_above_zero, metavar="R", help="rows a second of a table without a usable clock")
-    add("--fps", type=_above_zero, metavar="F", help="resample to F frames a second (default: one frame a row)")
+    add("--rate", type=_rate, metavar="R", help="rows a second of a table without a usable clock")
+    add("--fps", type=_fps, metavar="F", help="resample to F frames a second (default: one frame a row)")
     add("--size", type=_from_one, metavar="S", help="side of the generator's crop (default: what the photo has)")
     add("--crop", action="store_true", help="write the crop alone, not the whole photo")
     add("--own-expression", type=_share, default=1.0, metavar="W", help="how much of the photo's own stays, 0 to 1")
@@ -78,12 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--picture", type=Path, metavar="OUT.png", help="also draw it")
     inspect.add_argument("--pack", default="zygoma-base", metavar="ID", help="whose fit a photo's source vector is")
     inspect.add_argument("--face", type=int, metavar="ID", help="which face of a table")
-    inspect.add_argument("--rate", type=_above_zero, metavar="R", help="rows a second of a table without a clock")
+    inspect.add_argument("--rate", type=_rate, metavar="R", help="rows a second of a table without a clock")
     return parser
 
 
 def _render(args: argparse.Namespace) -> int:
     from .core.clip import ClipJob, render_clip
+    from .core.render import frames_text
 
     job = ClipJob(
         photo=args.photo,
@@ -112,7 +125,7 @@ def _render(args: argparse.Namespace) -> int:
     for note in report.notes:
         print(note, file=sys.stderr)
     kept = f", {report.skipped} there already" if report.skipped else ""
-    print(f"{report.output}: {report.written} frames written{kept}, {report.seconds['whole']:.1f} s.")
+    print(f"{report.output}: {frames_text(report.written)} written{kept}, {report.seconds['whole']:.1f} s.")
     return 0
 
 
@@ -121,14 +134,14 @@ def _batch(args: argparse.Namespace) -> int:
 
     jobs = read_jobs(args.job)
     check_jobs(args.job, jobs)
-    print(f"{args.job}: {len(jobs)} clips, all checked.", flush=True)
+    print(f"{args.job}: {'1 clip' if len(jobs) == 1 else f'{len(jobs)} clips'}, all checked.", flush=True)
     if args.check:
         return 0
     results = run_jobs(args.job, jobs, _clip_bar, lambda line: print(line, flush=True))
-    failed = [result for result in results if result.error]
+    failed = [(number, result.error) for number, result in enumerate(results, 1) if result.error]
     print(f"{len(results) - len(failed)} of {len(results)} clips are done, {len(failed)} failed.")
-    for result in failed:
-        print(f"zygoma: {result.job.output}: {result.error}", file=sys.stderr)
+    for number, error in failed:
+        print(f"zygoma: {args.job}, clip {number}: {error}", file=sys.stderr)
     return FAILED if failed else 0
 
 
@@ -140,25 +153,29 @@ def _inspect(args: argparse.Namespace) -> int:
     return 0
 
 
+def _place(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("no place for the frames is named")
+    return Path(text)
+
+
 def _from_one(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is below 1")
-    return value
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 on")
+    return int(text)
 
 
-def _above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text} is not a rate")
-    return value
+def _between(low: float, high: float) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        with contextlib.suppress(ValueError):
+            if low <= float(text) <= high:
+                return float(text)
+        raise argparse.ArgumentTypeError(f"{text} is not a number from {low:g} to {high:g}")
+
+    return number
 
 
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
+_share, _rate, _fps = _between(0, 1), _between(0.01, 10_000), _between(0.01, 1000)
 
 
 def _gain(text: str) -> tuple[str, float]:

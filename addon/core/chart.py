@@ -16,7 +16,8 @@ WIDTH, ROW, LEFT, TOP, BOTTOM = 1100, 44, 150, 34, 26
 
 
 def curves(track: AttributeTrack, title: str) -> Image.Image:
-    """One row an attribute over time, units from 0 to 1, angles symmetric; failed stretches shaded."""
+    """One row an attribute over time, units from 0 to 1, angles symmetric; failed and missing rows shaded. A still is
+    level lines."""
     height = TOP + ROW * len(NAMES) + BOTTOM
     image = Image.new("RGB", (WIDTH, height), BACKGROUND)
     draw = ImageDraw.Draw(image)
@@ -24,9 +25,16 @@ def curves(track: AttributeTrack, title: str) -> Image.Image:
     draw.text((10, 8), title, INK, font)
     start, length = float(track.times[0]), max(track.duration, 1e-6)
     x = LEFT + (track.times - start) / length * (WIDTH - LEFT - 16)
-    step = track.step / length * (WIDTH - LEFT - 16) if len(track) > 1 else 4
-    for i in np.flatnonzero(~track.valid):
-        draw.rectangle([x[i] - step / 2, TOP, x[i] + step / 2, TOP + ROW * len(NAMES)], fill=FAILED)
+    still = len(track) == 1
+    if still:
+        x = np.array([LEFT, WIDTH - 16])
+    else:
+        bottom, step = TOP + ROW * len(NAMES), track.step / length * (WIDTH - LEFT - 16)
+        for i in np.flatnonzero(~track.valid):
+            draw.rectangle([x[i] - step / 2, TOP, x[i] + step / 2, bottom], fill=FAILED)
+        for i in np.flatnonzero(track.gaps()):
+            draw.rectangle([x[i] + step / 2, TOP, x[i + 1] - step / 2, bottom], fill=FAILED)
+    stretches = [np.arange(2)] if still else np.split(np.arange(len(track)), np.flatnonzero(track.gaps()) + 1)
     for row, attribute in enumerate(ATTRIBUTES):
         base = TOP + ROW * (row + 1) - 6
         span = ROW - 12
@@ -44,13 +52,11 @@ def curves(track: AttributeTrack, title: str) -> Image.Image:
         draw.text((10, base - span + 17), scale if present else "not in the table", (120, 120, 120), small)
         if not present:
             continue
-        y = base - np.clip(values, 0, 1) * span
+        y = np.broadcast_to(base - np.clip(values, 0, 1) * span, x.shape)
         colour = CURVE.get(attribute.region, MOUTH)
-        if len(track) == 1:
-            draw.ellipse([x[0] - 3, y[0] - 3, x[0] + 3, y[0] + 3], fill=colour)
-        else:
-            draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), colour, 2)
-    for share in np.linspace(0, 1, 6):
+        for rows in stretches:
+            draw.line(list(zip(x[rows].tolist(), y[rows].tolist(), strict=True)), colour, 2)
+    for share in np.linspace(0, 1, 6) if not still else ():
         at = LEFT + share * (WIDTH - LEFT - 16)
         draw.text((at - 14, height - BOTTOM + 6), f"{start + share * length:.1f} s", (120, 120, 120), small)
     return image

@@ -12,7 +12,7 @@ import numpy as np
 from .attributes import IS_ANGLE, NAMES, target
 from .errors import OutputError, TableError
 from .faces import FaceReader, Photo, read_photo
-from .frames import MOVIE
+from .frames import MOVIE, SUFFIXES
 from .pack import DEFAULT, find_pack
 from .render import ClipReport, Existing, render_vectors
 from .session import Generator, Source
@@ -104,8 +104,11 @@ def render_clip(
 
 def check_output(job: ClipJob) -> None:
     """What can be said of a job before anything is read. Raises OutputError."""
-    if not str(job.output) or Path(job.output).suffix.lower() in (".mov", ".avi", ".mkv", ".webm", ".gif"):
+    suffix = Path(job.output).suffix.lower()
+    if suffix in (".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v"):
         raise OutputError(f"{job.output}: movies are written as .mp4; any other name is a folder for the frames.")
+    if suffix in (*SUFFIXES, ".exr"):
+        raise OutputError(f"{job.output}: frames go to a folder: leave {suffix} out, and choose their format apart.")
 
 
 def read_job_table(job: ClipJob) -> Table:

@@ -77,8 +77,8 @@ def output_error(path: Path, problem: OSError) -> OutputError:
     """What went wrong with writing `path`, in the user's words."""
     name = path if len(str(path)) < 300 else f"{str(path)[:120]}..."
     reasons = {
-        errno.ENOSPC: "the disk is full; make room and run it again: finished frames are kept",
-        errno.EDQUOT: "the disk quota is used up; make room and run it again: finished frames are kept",
+        errno.ENOSPC: "the disk is full; make room and run it again",
+        errno.EDQUOT: "the disk quota is used up; make room and run it again",
         errno.ENOENT: "the folder is not there, or was removed in the meantime",
         errno.EACCES: "permission denied; choose a folder that you may write to",
         errno.EPERM: "permission denied; choose a folder that you may write to",

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from .attributes import IS_ANGLE, NAMES, named
-from .errors import FaceError, PackError, PhotoError, TableError, ZygomaError
+from .errors import FaceError, OutputError, PackError, PhotoError, TableError, ZygomaError
+from .frames import SUFFIXES, write_image
 from .pack import Pack, find_pack, read_pack
 from .tables import describe, read_table, to_track
 
@@ -26,6 +27,8 @@ def inspect(
     """Lines about a file (a pack may also be its folder or id). picture: where to draw it; pack: whose fit a photo's
     source vector is; face, rate: of a table. Raises ZygomaError where it is none of these or damaged."""
     path = Path(path)
+    if picture is not None:
+        _check_picture(Path(picture), path)
     if path.name == "pack.toml" or (path / "pack.toml").is_file():
         return _no_picture(_pack(read_pack(path if path.is_dir() else path.parent)), picture)
     if not path.exists():
@@ -37,6 +40,14 @@ def inspect(
     if path.suffix.lower() in PICTURES or _looks_like_picture(path):
         return _photo(path, pack, picture)
     return _table(path, picture, face, rate)
+
+
+def _check_picture(picture: Path, path: Path) -> None:
+    """Before anything is read. Raises OutputError."""
+    if picture.suffix.lower() not in SUFFIXES:
+        raise OutputError(f"{picture}: a picture cannot be written under this name; end it in .png.")
+    if picture.resolve() == path.resolve():
+        raise OutputError(f"{picture}: this is the file to be inspected; choose another name for the picture.")
 
 
 def _no_picture(lines: list[str], picture: Path | None) -> list[str]:
@@ -151,6 +162,4 @@ def _vector(vector: np.ndarray) -> str:
 
 
 def _save(image, path: Path) -> None:
-    from .frames import write_image
-
     write_image(Path(path), np.asarray(image), texts={"Software": "Zygoma"})

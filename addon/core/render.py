@@ -45,6 +45,10 @@ class ClipReport:
         return self.written + self.skipped == self.total
 
 
+def frames_text(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
 def render_vectors(
     source: Source,
     targets: np.ndarray,
@@ -202,12 +206,15 @@ def _identity(source: Source, generator: Generator, crop: bool) -> str:
 
 
 def _movie_todo(output: Path, count: int, identity: str, existing: Existing) -> list[int]:
-    if output.is_dir():
-        raise OutputError(f"{output}: a folder of this name is in the way; choose another name.")
-    if not output.exists() or existing == "overwrite":
-        return list(range(count))
-    if existing == "skip" and identity.encode() in output.read_bytes():
-        return []
+    try:
+        if output.is_dir():
+            raise OutputError(f"{output}: a folder of this name is in the way; choose another name.")
+        if not output.exists() or existing == "overwrite":
+            return list(range(count))
+        if existing == "skip" and identity.encode() in output.read_bytes():
+            return []
+    except OSError as problem:
+        raise output_error(output, problem) from problem
     raise OutputError(f"{output} is there already and is not this clip: choose another name, or overwrite it.")
 
 
@@ -228,7 +235,8 @@ def _frames_todo(output: Path, names: list[str], targets, identity: str, existin
             raise OutputError(f"{output} holds images already: choose another folder, or skip or overwrite them.")
         if present and existing == "skip":
             other = not same_job or any(known.get(name) != hashes[name] for name in present & set(names))
-            if other:
+            beside = present - set(names)
+            if other or (beside and _recording(before) != _recording(job)):
                 raise OutputError(
                     f"{output} holds images that are not frames of this clip: choose another folder, or overwrite them."
                 )
@@ -242,6 +250,13 @@ def _frames_todo(output: Path, names: list[str], targets, identity: str, existin
     manifest = {"zygoma": VERSION, "job": identity, **job, "frames": {**kept, **hashes}}
     write_bytes(output / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
     return [i for i, name in enumerate(names) if name not in present]
+
+
+def _recording(said: dict) -> tuple:
+    """What the rows of one clip have in common: the table and how it is taken."""
+    options = said.get("options")
+    taken = options.items() if isinstance(options, dict) else ()
+    return said.get("table"), {key: value for key, value in taken if key not in ("start", "end")}
 
 
 def read_manifest(output: Path) -> dict:

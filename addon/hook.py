@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -139,18 +140,34 @@ def on_load_pre(*_):
 
 
 def _show_rigs(scene, depsgraph) -> None:
+    """Reads all rigs first, then generates their faces side by side: only what touches bpy goes one by one."""
+    asked: dict[bpy.types.Object, sample.Sample | ZygomaError] = {}
+    folders = {}
     for evaluated in sample.evaluated_rigs(depsgraph):
         ob = evaluated.original
         done = (scene.session_uid, ob.session_uid)
         if done in _render.shown or sample.is_baked(evaluated):
             continue  # motion blur's other positions: the picture is the whole frame's
         _render.shown.add(done)
+        folders[ob] = evaluated.get(sample.FRAMES)
         try:
-            asked = sample.sample(evaluated)
-            pixels = sources.frame(asked.data, asked.target)
+            asked[ob] = sample.sample(evaluated)
+        except ZygomaError as problem:
+            asked[ob] = problem
+    with ThreadPoolExecutor(max(1, min(len(asked), os.cpu_count() or 1)), "zygoma") as pool:
+        pictures = {
+            ob: pool.submit(sources.frame, one.data, one.target)
+            for ob, one in asked.items()
+            if isinstance(one, sample.Sample)
+        }
+    for ob, one in asked.items():
+        try:
+            if isinstance(one, ZygomaError):
+                raise one
+            pixels = pictures[ob].result()
             rig.show(ob, pixels)
-            if evaluated.get(sample.FRAMES):
-                _write(frame_path(ob, evaluated[sample.FRAMES], scene.frame_current), asked.data, pixels)
+            if folders[ob]:
+                _write(frame_path(ob, folders[ob], scene.frame_current), one.data, pixels)
         except ZygomaError as problem:
             _stop(scene, ob, str(problem))
         except Exception as problem:

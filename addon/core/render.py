@@ -22,8 +22,7 @@ from .session import Generator, Source
 
 VERSION = "0.1.0"
 MANIFEST = "zygoma.json"
-WORKERS = 2
-WAITING = 6  # frames between the generator and the files: bounds memory
+WORKERS = 2  # each takes a batch from vectors to files
 Existing = Literal["skip", "overwrite", "fail"]
 
 
@@ -104,10 +103,10 @@ def render_vectors(
 
     def take() -> None:
         nonlocal written
-        frame = waiting.popleft().result()
-        if writer:
-            writer.write(frame)
-        written += 1
+        for frame in waiting.popleft().result():
+            if writer:
+                writer.write(frame)
+            written += 1
         if progress:
             progress(skipped + written, len(targets))
 
@@ -116,17 +115,17 @@ def render_vectors(
     batch = generator.batch(source)
     stopped = False
     try:
-        with writer or nullcontext(), ThreadPoolExecutor(WORKERS, "zygoma-write") as pool:
+        with writer or nullcontext(), ThreadPoolExecutor(WORKERS, "zygoma") as pool:
             try:
                 for first in range(0, len(todo), batch):
                     if cancelled and cancelled():
                         stopped = True
                         break
-                    for i, image, alpha in pipeline.generate(todo[first : first + batch], targets):
-                        path = None if writer else output / names[i]
-                        waiting.append(pool.submit(pipeline.finish, image, alpha, path))
-                        while len(waiting) > WAITING or (waiting and waiting[0].done()):
-                            take()
+                    places = todo[first : first + batch]
+                    paths = None if writer else [output / names[i] for i in places]
+                    waiting.append(pool.submit(pipeline.run, targets[places], paths))
+                    while len(waiting) > WORKERS or (waiting and waiting[0].done()):
+                        take()
                 while waiting:
                     take()
                 if stopped and writer:
@@ -146,25 +145,25 @@ class _GivenUp(Exception):
 
 
 class _Pipeline:
-    """The steps of a frame, timed: generate in the calling thread, paste and write in others."""
+    """The steps of a frame, timed; several threads run one each, and the generator's share of one is the files' of
+    another."""
 
     def __init__(self, source: Source, generator: Generator, crop: bool, texts: dict[str, str]):
         self.source, self.generator, self.crop, self.texts = source, generator, crop, texts
         self.seconds = {"generate": 0.0, "paste": 0.0, "write": 0.0}
         self._lock = threading.Lock()
 
-    def generate(self, places: list[int], targets: np.ndarray):
-        """Yields (place, crop or None at rest, alpha)."""
+    def run(self, targets: np.ndarray, paths: list[Path] | None) -> list[np.ndarray]:
+        """One batch, targets [B,A], from vectors to files; without paths the frames come back, else nothing."""
         started = time.perf_counter()
-        moving = [i for i in places if not self.generator.is_rest(self.source, targets[i])]
+        moving = [i for i, target in enumerate(targets) if not self.generator.is_rest(self.source, target)]
         frames = self.generator.animate(self.source, targets[moving]) if moving else None
         self._add("generate", started)
-        for i in places:
-            if frames is not None and i in moving:
-                row = moving.index(i)
-                yield i, frames.image[row], frames.alpha[row]
-            else:
-                yield i, None, None
+        made: list[tuple[np.ndarray | None, np.ndarray | None]] = [(None, None)] * len(targets)
+        if frames is not None:
+            for i, image, alpha in zip(moving, frames.image, frames.alpha, strict=True):
+                made[i] = image, alpha
+        return [self.finish(*made[i], paths[i] if paths else None) for i in range(len(targets))]
 
     def finish(self, image: np.ndarray | None, alpha: np.ndarray | None, path: Path | None) -> np.ndarray:
         started = time.perf_counter()

@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 
 from .attributes import INDEX, NAMES, reorder
-from .errors import PackError, ZygomaError
+from .errors import FaceError, PackError, ZygomaError
 from .faces import Crop, Face, Paster, Photo, cut, face_crop, unit_readings
 from .pack import ANIMATOR, BASIS, ENCODER, MESH, Pack
 
@@ -80,6 +80,8 @@ class Generator:
         size: the crop's side in pixels; None is what the face has in the photo, within the pack's sizes. source_vector
         float32 [A]: the user's own idea of the photo's expression and pose, taken as it is. Raises ZygomaError.
         """
+        if not np.isfinite(face.landmarks).all() or face.eye_distance < 1:
+            raise FaceError(f"{photo.path}: these landmarks form no face; choose another face or photo.")
         crop = face_crop(face.landmarks, self._size(size), self.pack.crop_side, self.pack.crop_shift, self.pack.sizes)
         image = cut(photo.pixels, crop)
         if source_vector is not None:
@@ -186,11 +188,11 @@ class Generator:
         return [name for name in NAMES if outside[INDEX[name]]]
 
     def _animate(self, source: Source, vectors: np.ndarray) -> list[np.ndarray]:
-        with self._lock:
-            if self.device == "CUDA":
+        if self.device == "CUDA":
+            with self._lock:
                 outputs = self._run_bound(source, vectors)
-            else:
-                outputs = self._run(self._animator, OUTPUTS, {**source.state, "attributes": vectors})
+        else:  # two frames at once, each on what cores it finds, are done sooner than one after the other
+            outputs = self._run(self._animator, OUTPUTS, {**source.state, "attributes": vectors})
         side, count = source.crop.size, len(vectors)
         shapes = ((count, side, side, 3), (count, side, side), (count, side, side))
         for name, output, shape in zip(OUTPUTS, outputs, shapes, strict=True):

@@ -67,13 +67,13 @@ def encode(
         given = np.concatenate([angles(crop_turn @ rotation(source_vector[:3])), source_vector[3:]])
     fit = fit_head(basis, points[: len(basis.landmark_mean)], readings, prior, given)
     error = float(fit.error.mean())
-    if not np.isfinite(error) or error > REFUSED:
+    openings = Openings.of(points)
+    if not error <= REFUSED or openings.mouth[0] >= openings.mouth[1]:  # a NaN is no fit either
         raise FaceError(
             f"The head does not fit this face (landmarks {error:.2f} eye distances off): choose another face or photo."
         )
     notes = (f"The head fits this face loosely ({error:.3f} eye distances).",) if error > DOUBTFUL else ()
 
-    openings = Openings.of(points)
     fields = head_fields(basis, fit, seen_surface(basis, fit), points, openings)
     seal_above, seal_below, units = lip_seal(fields, fit.units, points, openings, fit.scale)
     if source_vector is not None:

@@ -1,0 +1,251 @@
+"""The default generator's animator: rest is the photo, sliders move the picture smoothly and the way FACS says, as the
+project's own face reader sees it."""
+
+import numpy as np
+import pytest
+from portraits import portrait_path
+
+from addon.core.attributes import INDEX, NAMES, target, vector
+from addon.core.faces import FaceReader, cut, read_photo, unit_readings
+from addon.core.mesh.layout import STATE
+from addon.core.pack import ANIMATOR, find_pack
+from addon.core.session import OUTPUTS, Generator
+
+PAINTINGS = ("mona_lisa", "raphael")
+SMILING = ("114", "186")  # as seen by eye
+READER = 0.01  # eye distances by which landmarks of nearly the same picture wander
+MOUTH = {"AU25": 1, "AU26": 1}
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return Generator(find_pack("zygoma-base"), "cpu")
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return FaceReader()
+
+
+@pytest.fixture(scope="module")
+def encoded(generator, reader):
+    """A painting's source by name and crop side; encoded once."""
+    known = {}
+
+    def of(name, size=256):
+        if (name, size) not in known:
+            photo = read_photo(portrait_path(name))
+            known[name, size] = generator.encode(photo, reader.face(photo), size)
+        return known[name, size]
+
+    return of
+
+
+@pytest.fixture(params=PAINTINGS)
+def source(encoded, request):
+    return encoded(request.param)
+
+
+@pytest.fixture(params=PAINTINGS)
+def large(encoded, request):
+    return encoded(request.param, 512)
+
+
+@pytest.fixture(scope="module")
+def seen(generator, reader):
+    """The face that the reader finds in the whole picture under the properties."""
+
+    def face(source, properties, own_expression=1.0):
+        (found,) = reader.faces(generator.frame(source, asked(source, properties, own_expression)))
+        return found
+
+    return face
+
+
+def asked(source, properties, own_expression=1.0):
+    return target(source.vector, vector(properties), own_expression)
+
+
+def measure(face, source):
+    """In the photo's eye distances, the eye line level; heights grow downwards from the eyes' corners."""
+    points = face.landmarks[:, :2] / source.face.eye_distance
+    right, left = points[[33, 133]].mean(0), points[[362, 263]].mean(0)
+    cos, sin = (left - right) / np.linalg.norm(left - right)
+    x, y = np.array([[cos, sin], [-sin, cos]]) @ (points - (left + right) / 2).T
+    return {
+        "lips": y[14] - y[13],
+        "lids": (y[145] - y[159] + y[374] - y[386]) / 2,
+        "mouth's width": x[291] - x[61],
+        "mouth's corners": y[[61, 291]].mean(),
+        "inner brows": y[[107, 66, 336, 296]].mean(),
+        "outer brows": y[[63, 70, 293, 300]].mean(),
+        "chin": y[152],
+    }
+
+
+def psnr(image, other):
+    return 10 * np.log10(255**2 / max(np.mean((image.astype(float) - other) ** 2), 1e-9))
+
+
+def test_rest_is_the_photo(generator, source):
+    """Bit for bit, and through the graph as well."""
+    assert (generator.frame(source, asked(source, {})) == source.photo.pixels).all()
+    frames = generator.animate(source, source.vector[None])
+    assert (frames.image[0] == cut(source.photo.pixels, source.crop)).all()
+    assert frames.alpha.max() == 0 and frames.synthetic.max() == 0
+
+
+def test_no_slider_pops_nor_is_dead(generator, source):
+    rest = cut(source.photo.pixels, source.crop)
+    nudged, full = (generator.animate(source, target(source.vector, np.eye(len(NAMES)) * w)) for w in (0.001, 0.5))
+    for i, name in enumerate(NAMES):
+        assert psnr(nudged.image[i], rest) >= 50, name
+        assert psnr(generator.paste(source, nudged.image[i], nudged.alpha[i]), source.photo.pixels) >= 50, name
+        moved = np.abs(full.image[i].astype(int) - rest).max(2)
+        assert (moved > 20).sum() > 10, name
+        assert (full.alpha[i][moved > 20] > 150).all(), name  # all of it reaches the photo
+
+
+@pytest.mark.parametrize("name", ["AU12", "AU25", "AU26", "AU45", "pose_yaw"])
+def test_neighbouring_values_give_neighbouring_pictures(generator, source, name):
+    """Steps of 0.05: none takes more than a tenth of the travel, where an even one takes a twentieth."""
+    low, high = (-0.5, 0.5) if name in NAMES[:3] else (0, 1)
+    targets = np.repeat(source.vector[None], 21, axis=0)
+    targets[:, INDEX[name]] = np.linspace(low, high, 21)
+    steps = np.abs(np.diff(generator.animate(source, targets).image.astype(int), axis=0)).mean((1, 2, 3))
+    assert steps.sum() > 0.2 and steps.max() < 0.1 * steps.sum()
+
+
+@pytest.mark.parametrize(("name", "opened"), [("AU25", 0.1), ("AU26", 0.06)])
+def test_lips_part_and_jaw_drops(seen, large, name, opened):
+    steps = [measure(seen(large, {name: w}), large) for w in (0, 0.33, 0.67, 1)]
+    gaps = [step["lips"] for step in steps]
+    assert min(np.diff(gaps)) > -READER and gaps[-1] - gaps[0] > opened
+    assert steps[-1]["chin"] - steps[0]["chin"] > 0.02
+
+
+def test_blink_closes_the_eyes(seen, large):
+    lids = [measure(seen(large, {"AU45": w}), large)["lids"] for w in (0, 0.33, 0.67, 1)]
+    assert max(np.diff(lids)) < READER and lids[0] > 0.1 and lids[-1] < 0.25 * lids[0]
+
+
+def test_mouth_corners_and_brows_move_as_facs_says(seen, large):
+    rest = measure(large.face, large)
+
+    def change(unit):
+        now = measure(seen(large, {unit: 1}), large)
+        return {what: now[what] - rest[what] for what in rest}  # + down, + wider
+
+    smile, frown = change("AU12"), change("AU15")
+    assert smile["mouth's width"] > 0.08 and smile["mouth's corners"] < -0.07
+    assert frown["mouth's corners"] > 0.03
+    inner, outer, lowered = change("AU01"), change("AU02"), change("AU04")
+    assert inner["inner brows"] < -0.025 and inner["inner brows"] < inner["outer brows"] - READER
+    assert outer["outer brows"] < -0.015 and outer["outer brows"] < outer["inner brows"] - READER
+    assert lowered["inner brows"] > 0.025 and lowered["outer brows"] > 0
+
+
+@pytest.mark.parametrize("axis", range(3), ids=NAMES[:3])
+def test_head_turns_as_far_as_asked(seen, large, axis):
+    """+ pitch down, + yaw to the picture's left, + roll clockwise; the other angles stay, nearly."""
+
+    def by_eye(points):
+        """What anyone sees of the angles: the nose below the eyes, left of their middle, the tilt of their line."""
+        right, left = points[[33, 133], :2].mean(0), points[[362, 263], :2].mean(0)
+        nose = points[4, :2] - (right + left) / 2
+        return nose[1], -nose[0], np.arctan2(*(left - right)[::-1])
+
+    for angle in (-0.3, 0.15, 0.3):
+        face = seen(large, {NAMES[axis]: angle})
+        turned = face.pose - large.face.pose
+        assert 0.75 < turned[axis] / angle < 1.25
+        assert np.abs(np.delete(turned, axis)).max() < 0.3 * abs(angle)
+        assert (by_eye(face.landmarks)[axis] - by_eye(large.face.landmarks)[axis]) * angle > 0
+
+
+@pytest.mark.parametrize("properties", [MOUTH, {"pose_yaw": 0.4}, {"pose_pitch": -0.3, "pose_roll": 0.3}, {"AU45": 1}])
+def test_nothing_happens_at_the_crops_border_nor_outside(generator, source, properties):
+    vectors = asked(source, properties)[None]
+    frames = generator.animate(source, vectors)
+    photo, crop = source.photo.pixels, source.crop
+    moved = np.abs(frames.image[0].astype(int) - cut(photo, crop)).max(2)
+    assert moved.max() > 30
+    border = np.ones(moved.shape, bool)
+    border[1:-1, 1:-1] = False
+    assert frames.alpha[0][border].max() == 0 and moved[border].max() == 0
+    if not any(name in NAMES[:3] for name in properties):
+        assert frames.alpha[0][[2, -3]].max() <= 4 and frames.alpha[0][:, [2, -3]].max() <= 4
+    y, x = np.mgrid[: photo.shape[0], : photo.shape[1]]
+    places = crop.to_crop(np.stack([x.ravel(), y.ravel()], 1)).reshape(*x.shape, 2)
+    outside = ((places < 0) | (places > crop.size - 1)).any(-1)
+    assert outside.any()
+    frame = generator.frame(source, vectors[0])
+    assert (frame[outside] == photo[outside]).all() and (frame != photo).any()
+
+
+def test_synthetic_marks_what_the_photo_does_not_hold(generator, source):
+    """Teeth and cavity of a shut mouth, lids that no eye showed; not where pixels merely move."""
+    points = source.crop.to_crop(source.face.landmarks)
+    targets = np.stack([asked(source, properties) for properties in ({"AU12": 0.5}, MOUTH, {"AU45": 1})])
+    smile, opened, blink = generator.animate(source, targets).synthetic
+
+    def box(low, high):
+        place = np.zeros(opened.shape, bool)
+        (x0, y0), (x1, y1) = np.asarray(low, int), np.asarray(high, int)
+        place[y0 : y1 + 1, x0 : x1 + 1] = True
+        return place
+
+    mouth = box([points[61, 0], points[4, 1]], [points[291, 0], points[152, 1]])
+    assert (opened > 128).sum() > 100 and (opened > 128)[mouth].sum() > 0.9 * (opened > 128).sum()
+    eyes = box([points[33, 0], points[[105, 334], 1].min()], [points[263, 0], points[4, 1]])
+    assert (blink > 64).sum() > 50 and (blink > 64)[eyes].sum() > 0.9 * (blink > 64).sum()
+    assert (smile > 128).sum() < 0.1 * (opened > 128).sum()
+
+
+def test_a_batch_is_its_frames_one_by_one(generator, source):
+    targets = np.stack([asked(source, MOUTH), asked(source, {"pose_yaw": -0.2, "AU45": 0.6})])
+    assert generator.batch(source) >= 2
+    together = generator.animate(source, targets)
+    for i in range(2):
+        alone = generator.animate(source, targets[i : i + 1])
+        for output in OUTPUTS:
+            assert (getattr(together, output)[i] == getattr(alone, output)[0]).all(), output
+
+
+def test_sizes_show_the_same_face(encoded, seen):
+    gaps = []
+    for size in (256, 300, 512):
+        source = encoded("raphael", size)
+        assert source.crop.size == size
+        gaps.append(measure(seen(source, {"AU25": 1}), source)["lips"])
+    assert min(gaps) > 0.1 and max(gaps) - min(gaps) < 0.04
+
+
+def test_smile_goes_with_the_own_expression(generator, reader, seen, shared):
+    for name in SMILING:
+        photo = read_photo(shared / "portraits" / "people" / f"{name}.jpg")
+        source = generator.encode(photo, reader.face(photo), 384)
+        faces = [seen(source, {}, own) for own in (1, 0.5, 0)]
+        widths = [measure(face, source)["mouth's width"] for face in faces]
+        assert widths[0] - widths[1] > 0.05 and widths[1] - widths[2] > 0.05, name
+        smiles, parted = ([unit_readings(face.blendshapes)[unit] for face in faces] for unit in ("AU12", "AU25"))
+        assert smiles[2] < smiles[0] - 0.1 and parted[2] < 0.5 * parted[0], name
+
+
+def test_shipped_graph_is_the_torch_module(generator):
+    torch = pytest.importorskip("torch")
+    from models.export import random_state
+    from models.head.animator import Animator
+
+    session = generator._session(ANIMATOR, ["CPUExecutionProvider"])
+    rng = np.random.default_rng(4)
+    for size, count in ((256, 1), (320, 2)):
+        state = random_state(size, seed=size)
+        state["source"] = rng.uniform(0, 0.3, len(NAMES)).astype(np.float32)
+        attributes = rng.uniform(-0.1, 0.5, (count, len(NAMES))).astype(np.float32)
+        with torch.no_grad():
+            expected = Animator()(*(torch.from_numpy(state[name]) for name in STATE), torch.from_numpy(attributes))
+        found = session.run(list(OUTPUTS), {**state, "attributes": attributes})
+        for name, ours, theirs in zip(OUTPUTS, found, expected, strict=True):
+            apart = np.abs(ours.astype(int) - theirs.numpy().astype(int))
+            assert ours.shape == tuple(theirs.shape) and ours.std() > 1 and apart.mean() < 0.01, name

@@ -72,9 +72,15 @@ def put(base: Tensor, part: Tensor, bounds) -> Tensor:
 
 
 def sample(texture: Tensor, at: Tensor) -> Tensor:
-    """Bilinear samples of `texture` [1 or B,C,h,w] at crop units [B,2,H,W] -> [B,C,H,W]."""
+    """Bilinear samples of `texture` [1 or B,C,n,n] at crop units [B,2,H,W] -> [B,C,H,W]; the border goes on outside.
+
+    ONNX Runtime's CPU kernel is three times as fast with zeros for padding and corners not aligned, so the border's
+    continuation and the corners' alignment are done on the coordinates.
+    """
+    n = texture.shape[-1]
     texture = texture.expand(at.shape[0], -1, -1, -1)
-    return F.grid_sample(texture, at.permute(0, 2, 3, 1), padding_mode="border", align_corners=True)
+    at = at.clamp(-1, 1) * ((n - 1) / n)
+    return F.grid_sample(texture, at.permute(0, 2, 3, 1), padding_mode="zeros", align_corners=False)
 
 
 def upsample(t: Tensor, size) -> Tensor:

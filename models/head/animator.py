@@ -2,8 +2,8 @@
 operators.
 
 The photo's own pixels move through the fitted head in two layers that part at the eyes and the mouth; behind the
-openings
-lie eyeballs and teeth (fixed to the head) and the lower jaw. Coordinates are crop units: x = pixel * 2 / (S - 1) - 1.
+openings lie eyeballs and teeth (fixed to the head) and the lower jaw. Coordinates are crop units: x = pixel * 2 /
+(S - 1) - 1.
 """
 
 from __future__ import annotations

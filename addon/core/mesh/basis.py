@@ -22,11 +22,9 @@ class HeadBasis:
 
     mean [V,3], identity [K,V,3] (for unit-variance coefficients), motion [U,V,3] (at a full unit), triangles [T,3];
     the landmarks' landmark_mean [L,3], landmark_identity [K,L,3], landmark_motion [U,L,3] and landmark_spread [L]
-    (metres:
-    how far the correspondence scatters), landmark_triangles [L,3]; jaw_travel [U,3] of the lower teeth. `side` [V]
-    and `landmark_side` [L]
-    tell near an opening which lip or lid a point belongs to: 1 above an eye, 2 below it, 3 upper lip, 4 lower lip,
-    else 0.
+    (metres: how far the correspondence scatters), landmark_triangles [L,3]; jaw_travel [U,3] of the lower teeth.
+    `side` [V] and `landmark_side` [L] tell near an opening which lip or lid a point belongs to: 1 above an eye, 2 below
+    it, 3 upper lip, 4 lower lip, else 0.
     """
 
     mean: np.ndarray

@@ -22,9 +22,8 @@ STEPS, POSE_ONLY_STEPS = 14, 3
 RESIDUAL = 0.02  # expected landmark error, eye distances
 OUTLIER = 6.0  # residuals beyond this many sigmas lose weight
 IDENTITY_PRIOR = 0.8
-# How firmly a unit keeps to its prior. Free: what landmarks tell apart from identity. The others, when free, take
-# part of
-# every neutral face for an expression; AU12 follows the blendshape head, since identity alone swallows half of a smile.
+# How firmly a unit keeps to its prior. Free: what landmarks tell apart from identity. The others, when free, take part
+# of every neutral face for an expression; AU12 follows the blendshape head: identity alone swallows half of a smile.
 FREE = {"AU12": 360.0, "AU25": 7.2, "AU26": 7.2, "AU45": 7.2, "AU05": 18.0, "AU15": 18.0}
 PINNED = 2400.0
 GIVEN = 1e7
@@ -35,8 +34,8 @@ CAMERA = 6  # pitch, yaw, roll, scale, x, y
 @dataclass(frozen=True)
 class Fit:
     """pose [3] radians, scale (crop units per head unit at the eyes), offset [2] crop units, identity [K], units [U]
-    0..1,
-    points [L,2] the fitted landmarks in crop units, error [L] their distance from the photo's, in eye distances."""
+    0..1, points [L,2] the fitted landmarks in crop units, error [L] their distance from the photo's, in eye
+    distances."""
 
     pose: np.ndarray
     scale: float

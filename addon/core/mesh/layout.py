@@ -1,8 +1,7 @@
 """What encode and the animator graph agree on, and where the parts of a face lie among the 478 landmarks.
 
 Crop units: x = pixel * 2 / (S - 1) - 1, so that -1 and 1 are the centres of the crop's first and last pixels. The
-head is
-in the camera's frame, x right, y down, z away, in tenths of a metre with its origin between the eyes.
+head is in the camera's frame, x right, y down, z away, in tenths of a metre with its origin between the eyes.
 """
 
 import numpy as np

@@ -14,13 +14,14 @@ import onnx
 import onnxruntime
 import torch
 
-from addon.core.attributes import ATTRIBUTES, NAMES
+from addon.core.attributes import ATTRIBUTES, GAZE, NAMES, UNITS
 from addon.core.mesh.layout import GRID, STATE
 
 from .head.animator import export as export_animator
 
 PACKS = Path(__file__).parents[1] / "addon" / "packs"
 RANGES = {"pose_pitch": (-0.5, 0.5), "pose_yaw": (-0.6, 0.6), "pose_roll": (-0.6, 0.6)}
+RANGES |= dict.fromkeys(GAZE, (-0.5, 0.5))
 SIZES = (256, 2048)
 HEADER = """format = 1
 id = "zygoma-base"
@@ -41,7 +42,7 @@ sizes = [{0}, {1}]
 def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
     """A state of the right shapes whose motion is small and smooth enough to be inverted, for checks of the graph."""
     rng = np.random.default_rng(seed)
-    units = len(ATTRIBUTES) - 3
+    units = len(UNITS)
 
     def noise(*shape):
         return rng.random(shape, np.float32)
@@ -53,12 +54,13 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
     state = {
         "above": noise(1, 5, size, size),
         "below": noise(1, 5, size, size),
-        "inner": noise(1, 4, size, size),
+        "inner": noise(1, 5, size, size),
         "jaw": noise(1, 4, size, size),
         "surface": np.concatenate([waves(1, 1), np.abs(waves(1, 1))], 1),
         "motion_above": 0.1 * waves(units + 1, 3),
         "motion_below": 0.1 * waves(units + 1, 3),
         "creases": np.abs(waves(units)),
+        "eyes": np.abs(waves(1, 1)),
         "scale": np.array([0.6]),
         "offset": np.array([0.02, -0.05]),
         "pivot": np.array([0.0, 0.35, 0.75]),

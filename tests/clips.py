@@ -11,7 +11,7 @@ from PIL import Image
 from portraits import portrait
 from test_tables import INTENSITIES, LEADING, POSE, text_of
 
-from addon.core.attributes import NAMES
+from addon.core.attributes import COMMON
 
 HEIGHT = 320
 
@@ -43,9 +43,8 @@ def write_table(path: Path, rows: Sequence[Mapping[str, float]], fps: float = 25
         "success": [1] * len(rows),
         **columns,
     }
-    order = (*NAMES[:3], *NAMES[3:])
     cells = [
-        [*(leading[name][i] for name in LEADING), *(float(row.get(name, 0.0)) for name in order)]
+        [*(leading[name][i] for name in LEADING), *(float(row.get(name, 0.0)) for name in COMMON)]
         for i, row in enumerate(rows)
     ]
     path.write_text(text_of(cells, (*LEADING, *POSE, *INTENSITIES)))
@@ -56,7 +55,7 @@ def random_rows(count: int, seed: int = 0) -> list[dict[str, float]]:
     """Rows that all differ, most of them within what the properties hold."""
     random = np.random.default_rng(seed)
     values = np.c_[random.uniform(-0.3, 0.3, (count, 3)), random.uniform(0, 1.2, (count, 17))].round(2)
-    return [dict(zip(NAMES, row.tolist(), strict=True)) for row in values]
+    return [dict(zip(COMMON, row.tolist(), strict=True)) for row in values]
 
 
 def pixels_of(path: Path) -> np.ndarray:

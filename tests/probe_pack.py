@@ -4,7 +4,7 @@
 in 16 bits (-2 to 2), blue is full. Around it stands the crop itself, where alpha is 0 unless `whole`.
 
     pack = build_probe(tmp_path / "probe")
-    values = read_crop(generator.crop_frame(source, target))             # float64 [20], right to PRECISION
+    values = read_crop(generator.crop_frame(source, target))             # float64 [A], right to PRECISION
     values = read_frame(generator.frame(source, target), source.crop)    # the same from a frame of the photo's size
 """
 
@@ -23,7 +23,7 @@ from addon.core.attributes import ANGLES, NAMES
 
 SIDE = 64
 BLOCK = 8
-COLUMNS, ROWS = 5, 4
+COLUMNS, ROWS = 5, 5
 LEFT, TOP = (SIDE - COLUMNS * BLOCK) // 2, (SIDE - ROWS * BLOCK) // 2
 STEPS = 2**14  # a unit of the value
 PRECISION = 1 / STEPS
@@ -76,20 +76,20 @@ def write_toml(folder: Path, *, names: Sequence[str] = NAMES, at_rest: str = "ph
 
 
 def read_crop(image: np.ndarray) -> np.ndarray:
-    """float64 [20] in the order of NAMES, from a generated crop uint8 [64,64,3]."""
+    """float64 [A] in the order of NAMES, from a generated crop uint8 [64,64,3]."""
     centres = block_centres().astype(int)
     return _decoded(image[centres[:, 1], centres[:, 0]])
 
 
 def read_frame(frame: np.ndarray, crop) -> np.ndarray:
-    """float64 [20] from a frame uint8 [H,W,3] that the crop was pasted into, where a block spans some photo pixels."""
+    """float64 [A] from a frame uint8 [H,W,3] that the crop was pasted into, where a block spans some photo pixels."""
     matrix = crop.to_photo
     places = np.rint(block_centres() @ matrix[:, :2].T + matrix[:, 2]).astype(int)
     return _decoded(frame[places[:, 1], places[:, 0]])
 
 
 def block_centres() -> np.ndarray:
-    """float64 [20,2]: x, y in crop pixels."""
+    """float64 [A,2]: x, y in crop pixels."""
     index = np.arange(COLUMNS * ROWS)
     x = LEFT + (index % COLUMNS + 0.5) * BLOCK
     y = TOP + (index // COLUMNS + 0.5) * BLOCK

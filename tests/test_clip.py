@@ -12,7 +12,7 @@ from clips import HEIGHT, pixels_of, random_rows, write_photo, write_table
 from probe_pack import PRECISION, SIDE, build_probe, read_frame
 from test_frames import small_disk
 
-from addon.core.attributes import INDEX, IS_ANGLE, NAMES, vector
+from addon.core.attributes import ANGLES, INDEX, IS_ANGLE, IS_POSE, NAMES, vector
 from addon.core.clip import ClipJob, render_clip
 from addon.core.errors import FaceError, OutputError, TableError
 from addon.core.faces import FaceReader, read_photo
@@ -76,12 +76,12 @@ def render(place, generator, reader, tmp_path):
 def properties(rows, gains=GAINS):
     """float64 [F,20]: points / 5 * gain, angles in radians, by a few lines of their own."""
     values = np.array([[row.get(name, 0.0) for name in NAMES] for row in rows])
-    factor = [1.0 if name.startswith("pose") else gains.get(name, 1.0) / 5 for name in NAMES]
+    factor = [1.0 if name in ANGLES else gains.get(name, 1.0) / 5 for name in NAMES]
     return np.where(IS_ANGLE, values, np.clip(values * factor, 0, 1))
 
 
 def asked_for(props, own_expression=1.0, own_pose=1.0):
-    own = np.where(IS_ANGLE, own_pose, own_expression) * OWN
+    own = np.where(IS_POSE, own_pose, own_expression) * OWN
     return np.where(IS_ANGLE, own + props, np.clip(own + props, 0, 1))
 
 
@@ -125,7 +125,7 @@ def test_resampled_frames_lie_on_straight_lines(render, tmp_path, source):
     render(fps=50.0)
     assert names(tmp_path / "out")[:-1] == [f"{i:06d}.png" for i in range(1, 12)]
     rows = properties(ROWS)
-    between = np.empty((11, 20))
+    between = np.empty((11, len(NAMES)))
     between[::2], between[1::2] = rows, (rows[1:] + rows[:-1]) / 2
     np.testing.assert_allclose(seen(tmp_path / "out", source), asked_for(between), atol=2 * PRECISION)
 
@@ -242,8 +242,8 @@ def test_drivers_neutral_is_subtracted_where_the_photos_own_stays(render, place,
         (
             (1, 1, less),
             (0, 0, absolute),
-            (0, 1, np.where(IS_ANGLE, less, absolute)),
-            (0.5, 0, np.where(IS_ANGLE, absolute, less)),
+            (0, 1, np.where(IS_POSE, less, absolute)),
+            (0.5, 0, np.where(IS_POSE, absolute, less)),
         )
     ):
         render("long.csv", out=f"{i}", own_expression=own_expression, own_pose=own_pose, start=46, end=48)

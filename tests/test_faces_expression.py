@@ -94,7 +94,7 @@ def test_a_batch_reads_as_one_by_one(reader):
     points = (face.landmarks + rng.normal(0, 2, (6, 478, 3))).astype(np.float32)
     (together,) = reader.models.run("blendshapes.onnx", landmarks=points)
     one_by_one = [reader.models.run("blendshapes.onnx", landmarks=p[None])[0][0] for p in points]
-    assert together.shape == (6, 52) and together == pytest.approx(np.array(one_by_one), abs=1e-5)
+    assert together.shape == (6, 52) and together == pytest.approx(np.array(one_by_one), abs=1e-4)
     assert together.std(0).max() > 0.01
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from portraits import portrait_path
 
-from addon.core.attributes import INDEX, NAMES, UNITS, vector
+from addon.core.attributes import AT_POSE, AT_UNITS, INDEX, NAMES, UNITS, vector
 from addon.core.errors import FaceError
 from addon.core.faces import FaceReader, cut, read_photo
 from addon.core.faces.topology import MIRROR
@@ -16,7 +16,6 @@ from addon.core.mesh.layout import GRID, STATE
 from addon.core.pack import BASIS, find_pack
 from addon.core.session import Generator
 
-POSE = slice(0, 3)
 PAINTINGS = ("mona_lisa", "raphael")
 SMILING, NEUTRAL = ("010", "038", "114"), ("000", "052", "204")  # as seen by eye
 SOME_PEOPLE = ("026", "120", "176")  # half turned away, laughing, behind sunglasses
@@ -24,10 +23,12 @@ READ_AGAIN = 0.06  # the reader's landmarks of a mirrored or turned photo differ
 PARTED = 0.25  # of AU25, at least, from a mouth that counts as open
 SHAPES = {
     **dict.fromkeys(("above", "below"), (1, 5, "S", "S")),
-    **dict.fromkeys(("inner", "jaw"), (1, 4, "S", "S")),
+    "inner": (1, 5, "S", "S"),
+    "jaw": (1, 4, "S", "S"),
     "surface": (1, 2, GRID, GRID),
     **dict.fromkeys(("motion_above", "motion_below"), (len(UNITS) + 1, 3, GRID, GRID)),
     "creases": (len(UNITS), GRID, GRID),
+    "eyes": (1, 1, GRID, GRID),
     "scale": (1,),
     "offset": (2,),
     **dict.fromkeys(("pivot", "cavity"), (3,)),
@@ -79,7 +80,7 @@ def check_state(source):
     assert taper.max() > 0.9 and max(np.abs(e).max() for e in (taper[0], taper[-1], taper[:, 0], taper[:, -1])) == 0
     np.testing.assert_array_equal(source.state["source"], source.vector)
     assert source.vector.shape == (len(NAMES),) and source.vector.dtype == np.float32
-    assert (source.vector[3:] >= 0).all() and (source.vector[3:] <= 1).all()
+    assert (source.vector[AT_UNITS] >= 0).all() and (source.vector[AT_UNITS] <= 1).all()
 
 
 @pytest.mark.parametrize(("name", "size"), [("mona_lisa", 256), ("raphael", 300)])
@@ -112,15 +113,15 @@ def test_vector_does_not_depend_on_the_crops_size(generator, read, name):
 def test_pose_is_the_trackers(generator, read, name):
     """Both sitters turn to the picture's left, heads bowed a little and tilted anticlockwise."""
     photo, face = read(name)
-    pose = generator.encode(photo, face, 256).vector[POSE]
+    pose = generator.encode(photo, face, 256).vector[AT_POSE]
     assert (np.sign(pose) == [1, 1, -1]).all() and (np.sign(face.pose) == [1, 1, -1]).all()
     np.testing.assert_allclose(pose, face.pose, atol=0.1)
 
 
 def assert_same_units(ours, theirs):
-    apart = dict(zip(UNITS, np.abs(ours[3:] - theirs[3:]), strict=True))
+    apart = dict(zip(UNITS, np.abs(ours[AT_UNITS] - theirs[AT_UNITS]), strict=True))
     assert apart.pop("AU25") <= PARTED + READ_AGAIN  # shut lips may cross the threshold from which they count as open
-    assert apart.pop("AU26") <= 2 * READ_AGAIN  # a narrow gap tells little of the jaw
+    assert apart.pop("AU26") <= 3 * READ_AGAIN  # a narrow gap tells little of the jaw
     assert max(apart.values()) <= READ_AGAIN, apart
 
 
@@ -134,7 +135,7 @@ def test_mirrored_photo_flips_yaw_and_roll(generator, reader, read, name):
     exact = generator.encode(mirrored, replace(face, landmarks=landmarks, pose=face.pose * flip), 256)
     again = generator.encode(mirrored, reader.face(mirrored), 256)
     for other in (exact, again):
-        np.testing.assert_allclose(other.vector[POSE] * flip, source.vector[POSE], atol=0.03)
+        np.testing.assert_allclose(other.vector[AT_POSE] * flip, source.vector[AT_POSE], atol=0.03)
         assert_same_units(other.vector, source.vector)
 
 
@@ -151,8 +152,8 @@ def test_photo_turned_in_its_plane_turns_the_pose(generator, reader, read):
         about = [cv2.Rodrigues(np.eye(3)[axis] * float(angle))[0] for axis, angle in enumerate(pose)]
         return about[0] @ about[1] @ about[2]
 
-    expected = matrix_of([0, 0, np.deg2rad(20)]) @ matrix_of(source.vector[POSE])
-    np.testing.assert_allclose(matrix_of(other.vector[POSE]), expected, atol=0.04)
+    expected = matrix_of([0, 0, np.deg2rad(20)]) @ matrix_of(source.vector[AT_POSE])
+    np.testing.assert_allclose(matrix_of(other.vector[AT_POSE]), expected, atol=0.04)
     assert_same_units(other.vector, source.vector)
 
 
@@ -217,5 +218,5 @@ def test_every_eighth_of_the_people_is_encoded(generator, read, shared):
         photo, face = read(name, folder)
         source = generator.encode(photo, face, 256)
         check_state(source)
-        np.testing.assert_allclose(source.vector[POSE], face.pose, atol=0.2, err_msg=name)
+        np.testing.assert_allclose(source.vector[AT_POSE], face.pose, atol=0.2, err_msg=name)
         assert source.notes == (), name

@@ -14,7 +14,7 @@ from portraits import portrait_path
 
 import addon
 from addon import material, rig
-from addon.core.attributes import ANGLES, ATTRIBUTES, NAMES, named
+from addon.core.attributes import ANGLES, AT_GAZE, AT_POSE, AT_UNITS, ATTRIBUTES, NAMES, UNITS, named
 from addon.core.errors import ZygomaError
 from addon.core.faces import read_photo
 from addon.properties import KEYS
@@ -130,7 +130,7 @@ def test_reset_takes_sliders_back_to_the_photo(stage):
     bpy.ops.zygoma.reset(what="WEIGHTS")
     assert ob["own_expression"] == ob["own_pose"] == 1 and ob["AU12"] == 0.5
     bpy.ops.zygoma.reset(what="ALL")
-    assert [ob[key] for key in KEYS] == [0.0] * 20 + [1.0] * 2
+    assert [ob[key] for key in KEYS] == [0.0] * len(NAMES) + [1.0] * 2
 
 
 def test_deleted_properties_come_back_before_they_are_needed(stage):
@@ -268,9 +268,11 @@ def test_the_source_is_edited_read_again_and_another_face_picked(stage):
     canvas.save(wide)
     ob = add(stage, filepath=str(wide))
     first = rig.read(ob)
-    bpy.ops.zygoma.source_edit(expression=[0.5] * 17)
+    bpy.ops.zygoma.source_edit(expression=[0.5] * len(UNITS), gaze=(0.1, -0.2))
     edited = rig.read(ob).source_vector
-    assert edited[3:].tolist() == [0.5] * 17 and edited[:3].tolist() == first.source_vector[:3].tolist()
+    assert edited[AT_UNITS].tolist() == [0.5] * len(UNITS)
+    assert edited[AT_POSE].tolist() == first.source_vector[AT_POSE].tolist()
+    assert edited[AT_GAZE] == pytest.approx([0.1, -0.2])
     bpy.ops.zygoma.source_read()
     assert named(rig.read(ob).source_vector) == pytest.approx(named(first.source_vector), abs=0.02)
     bpy.ops.zygoma.face_pick(face=2)

@@ -15,8 +15,11 @@ from conftest import ROOT
 
 import addon
 from addon import curves
-from addon.core.attributes import ANGLES, UNITS
+from addon.core.attributes import COMMON
+from addon.core.attributes import POSE as ANGLES
 from addon.core.tables import GAINS
+
+OPENFACE_UNITS = COMMON[len(ANGLES) :]
 
 SHIPPED = ROOT / "docs" / "tables" / "talking_25fps.csv"
 POSE = dict(zip(ANGLES, ("pose_Rx", "pose_Ry", "pose_Rz"), strict=True))
@@ -94,14 +97,14 @@ def test_values_and_frames_are_the_files_own(stage, scene):
     set_rate(*scene)
     rate = scene[0] / scene[1]
     ob, read = load(), columns(SHIPPED)
-    for key in UNITS:
+    for key in OPENFACE_UNITS:
         frames, values = points(ob, key)
         assert frames == pytest.approx(1 + (read["timestamp"] - read["timestamp"][0]) * rate, abs=0.001 * rate)
         assert values == pytest.approx(unit(read, key), abs=1e-6)
     for key, column in POSE.items():
         assert points(ob, key)[1] == pytest.approx(read[column] - np.median(read[column]), abs=1e-6)
     assert points(ob, "own_expression") == ([1.0], [0.0]) and points(ob, "own_pose") == ([1.0], [1.0])
-    assert max(np.ptp(points(ob, key)[1]) for key in UNITS) > 0.5, "the table acts"
+    assert max(np.ptp(points(ob, key)[1]) for key in OPENFACE_UNITS) > 0.5, "the table acts"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_recordings_of_openface_and_pandas(stage, shared, name, pose):
     near = np.convolve(failed, np.ones(3), "same") > 0  # beside failed rows the program bridges, too
     assert near.mean() < 0.5
     frames = 1 + (read["timestamp"] - read["timestamp"][0]) * 24
-    for key in (*UNITS, *(ANGLES if pose else ())):
+    for key in (*OPENFACE_UNITS, *(ANGLES if pose else ())):
         where, values = points(ob, key)
         nearest = np.abs(where - frames[:, None]).argmin(1)
         assert np.abs(where[nearest] - frames).max() < 0.03, "milliseconds are what the file rounds to"
@@ -186,7 +189,7 @@ def test_gains_scale_and_as_it_is(stage):
     kept = ob.animation_data.action[addon.rig.GROUP]
     assert kept["gains"]["AU12"] == pytest.approx(0.625) and kept["gains"]["pose_yaw"] == pytest.approx(0.5)
     ob = load(gains=gains, as_is=True, expression="ON_TOP", pose="ON_TOP")
-    for key in UNITS:
+    for key in OPENFACE_UNITS:
         assert points(ob, key)[1] == pytest.approx(unit(read, key, 1), abs=1e-6)
     assert points(ob, "pose_pitch")[1] == pytest.approx(read["pose_Rx"], abs=1e-6)
     kept = ob.animation_data.action[addon.rig.GROUP]
@@ -256,7 +259,7 @@ def test_smoothing_is_a_gaussian_without_lag(stage):
     jaw = np.zeros(101)
     jaw[50] = 2.5
     path = write(stage.folder / "jaw.csv", np.arange(101) / 25, AU26=jaw)
-    values = points(load(path, smoothing=0.2, gains=[1] * 20, start_frame=0), "AU26")[1]
+    values = points(load(path, smoothing=0.2, gains=[1] * len(addon.core.attributes.NAMES), start_frame=0), "AU26")[1]
     sigma = 0.2 * 25 / 2.3548
     bell = np.exp(-0.5 * ((np.arange(101) - 50) / sigma) ** 2)
     assert values == pytest.approx(0.5 * bell / bell.sum(), abs=2e-4)
@@ -325,7 +328,7 @@ def test_one_row_is_a_pose_for_the_current_frame(stage, still):
 def test_a_picture_of_openface_is_a_pose(stage, shared):
     path = shared / "openface" / "of2_img_aus_moodgan_face.csv"
     ob, read = load(path), columns(path)
-    for key in UNITS:
+    for key in OPENFACE_UNITS:
         assert ob[key] == pytest.approx(unit(read, key)[0], abs=1e-6)
 
 
@@ -336,7 +339,7 @@ def test_a_table_without_a_clock_asks_for_a_rate(stage):
     with pytest.raises(RuntimeError, match=r"no_clock\.csv has no usable clock.*no timestamp column"):
         load(path)
     assert bpy.context.object.animation_data is None
-    frames, values = points(load(path, rate=50, start_frame=10, gains=[1] * 20), "AU12")
+    frames, values = points(load(path, rate=50, start_frame=10, gains=[1] * len(addon.core.attributes.NAMES)), "AU12")
     assert frames == pytest.approx(10 + np.arange(100) / 2) and values == pytest.approx(np.arange(1, 101) / 500)
 
 

@@ -6,12 +6,13 @@ import time
 import numpy as np
 import pytest
 
-from addon.core.attributes import ANGLES, INDEX, NAMES, UNITS
+from addon.core.attributes import ANGLES, AT_UNITS, COMMON, INDEX, NAMES, UNITS
 from addon.core.errors import TableError
 from addon.core.tables import GAINS, describe, read_table, to_track
 
 POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
-INTENSITIES = tuple(f"{unit}_r" for unit in UNITS)
+OPENFACE_UNITS = COMMON[3:]
+INTENSITIES = tuple(f"{unit}_r" for unit in OPENFACE_UNITS)
 LEADING = ("frame", "face_id", "timestamp", "confidence", "success")
 
 READABLE = {  # name: (rows of the face shown, rows a second, attributes, rows that failed)
@@ -28,6 +29,12 @@ READABLE = {  # name: (rows of the face shown, rows a second, attributes, rows t
     "of1_full_noface_id_pyfeat.csv": (100, 20.0, 20, 0),
 }
 NEEDS_RATE = ("au_only_no_time_ravdess.csv", "of1_full_noface_id_pyfeat.csv")
+
+
+def of_openface(table):
+    """The intensities [F,17] that OpenFace knows; the others rest."""
+    assert not table.intensities[:, len(OPENFACE_UNITS) :].any()
+    return table.intensities[:, : len(OPENFACE_UNITS)]
 
 
 def recording(rows=60, fps=25.0, seed=0):
@@ -60,7 +67,7 @@ def saved(tmp_path, text, name="clip.csv", encoding="utf-8"):
 def assert_same(table, rows, points=1.0):
     expected = np.array([row[-20:] for row in rows], float)
     np.testing.assert_allclose(table.pose, expected[:, :3], atol=1e-6)
-    np.testing.assert_allclose(table.intensities, expected[:, 3:] * points, atol=1e-5)
+    np.testing.assert_allclose(of_openface(table), expected[:, 3:] * points, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", READABLE)
@@ -77,7 +84,7 @@ def test_real_table_equals_its_file(shared, name):
     separator = ";" if ";" in text[0] else ","
     own = list(csv.DictReader([line.replace(" ", "") for line in text], delimiter=separator))
     own = [row for row in own if int(row.get("face_id") or row.get("face") or 0) == table.face]
-    np.testing.assert_allclose(table.intensities, [[float(r[n]) for n in INTENSITIES] for r in own], atol=1e-6)
+    np.testing.assert_allclose(of_openface(table), [[float(r[n]) for n in INTENSITIES] for r in own], atol=1e-6)
     if "pose_Rx" in own[0]:
         np.testing.assert_allclose(table.pose, [[float(r[n]) for n in POSE] for r in own], atol=1e-6)
     if "timestamp" in own[0] and name not in NEEDS_RATE:
@@ -247,7 +254,7 @@ def test_empty_and_nan_cells_make_their_rows_failed(tmp_path):
     assert "4 empty or NaN cells in 4 rows: these rows count as failed." in table.report
     assert np.isfinite(table.intensities).all()
     kept = [row for i, row in enumerate(rows) if table.valid[i]]
-    np.testing.assert_allclose(table.intensities[table.valid], np.array([r[8:] for r in kept], float), atol=1e-6)
+    np.testing.assert_allclose(of_openface(table)[table.valid], np.array([r[8:] for r in kept], float), atol=1e-6)
 
 
 def test_column_without_any_number_rests(tmp_path):
@@ -393,7 +400,7 @@ def test_several_faces_in_a_picture(tmp_path):
     table = read_table(path, face=2)
     assert table.faces == (0, 1, 2)
     assert table.is_still
-    np.testing.assert_allclose(table.intensities[0], rows[2][2:], atol=1e-6)
+    np.testing.assert_allclose(of_openface(table)[0], rows[2][2:], atol=1e-6)
 
 
 def test_degrees_are_noticed(tmp_path):
@@ -406,7 +413,7 @@ def test_degrees_are_noticed(tmp_path):
 def test_gains_and_as_it_is(shared):
     table = read_table(shared / "openface" / "of2_full_25fps_icface00116.csv")
     plain = to_track(table, None)
-    np.testing.assert_allclose(plain.values[:, 3:], table.intensities / 5, rtol=1e-6)
+    np.testing.assert_allclose(plain.values[:, AT_UNITS], table.intensities / 5, rtol=1e-6)
     np.testing.assert_array_equal(plain.values[:, :3], table.pose)
     track = to_track(table)
     for name in NAMES:

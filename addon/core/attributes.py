@@ -1,4 +1,7 @@
-"""The attribute vector: 3 head angles and 17 FACS Action Units, in one order everywhere (ICface: FA = [p, a])."""
+"""The attribute vector, in one order everywhere: 3 head angles, 20 FACS Action Units, 2 angles of gaze.
+
+The first 20 are those of OpenFace and of the papers (ICface: FA = [p, a]); what tables of 17 units lack rests.
+"""
 
 from __future__ import annotations
 
@@ -56,13 +59,28 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute("AU25", "Lips Part", "Mouth", "AU 25: depressor labii inferioris, relaxed mentalis or orbicularis oris"),
     Attribute("AU26", "Jaw Drop", "Mouth", "AU 26: masseter, relaxed temporalis and internal pterygoid"),
     Attribute("AU45", "Blink", "Eyes", "AU 45: relaxed levator palpebrae, orbicularis oculi"),
+    Attribute("AU16", "Lower Lip Depressor", "Mouth", "AU 16: depressor labii inferioris"),
+    Attribute("AU18", "Lip Pucker", "Mouth", "AU 18: incisivii labii superioris and inferioris"),
+    Attribute("AU22", "Lip Funneler", "Mouth", "AU 22: orbicularis oris"),
+    Attribute("gaze_pitch", "Gaze Pitch", "Eyes", "Eyes look down (+) or up (-), in the head", is_angle=True),
+    Attribute(
+        "gaze_yaw", "Gaze Yaw", "Eyes", "Eyes look to the picture's left (+) or right (-), in the head", is_angle=True
+    ),
 )
 
 NAMES: tuple[str, ...] = tuple(a.key for a in ATTRIBUTES)
 ANGLES: tuple[str, ...] = tuple(a.key for a in ATTRIBUTES if a.is_angle)
 UNITS: tuple[str, ...] = tuple(a.key for a in ATTRIBUTES if not a.is_angle)
+POSE: tuple[str, ...] = tuple(name for name in ANGLES if name.startswith("pose"))
+GAZE: tuple[str, ...] = tuple(name for name in ANGLES if name.startswith("gaze"))
+COMMON: tuple[str, ...] = NAMES[: NAMES.index("AU45") + 1]  # OpenFace's and the papers' 20: every pack has these
 INDEX: dict[str, int] = {name: i for i, name in enumerate(NAMES)}
 IS_ANGLE: np.ndarray = np.array([a.is_angle for a in ATTRIBUTES])
+IS_POSE: np.ndarray = np.array([name in POSE for name in NAMES])
+AT_POSE = slice(0, len(POSE))  # the vector's parts
+AT_UNITS = slice(len(POSE), len(POSE) + len(UNITS))
+AT_GAZE = slice(len(POSE) + len(UNITS), len(NAMES))
+assert NAMES == POSE + UNITS + GAZE
 HARD: np.ndarray = np.array([a.hard for a in ATTRIBUTES], np.float32)
 
 
@@ -87,13 +105,13 @@ def target(source: np.ndarray, properties: np.ndarray, own_expression=1.0, own_p
 
     source float32 [A]; properties float32 [A] or [F,A]; the weights are scalars or float [F], 0..1. Returns float32 [A]
     or [F,A]: Action Units clamped to 0..1, angles to +-pi/2. With weights 1 and properties 0 the source comes back bit
-    for bit.
+    for bit. The weight of the pose is for the head's angles alone: where the eyes look is part of the expression.
     """
     properties = np.asarray(properties, np.float32)
     source = np.asarray(source, np.float32)
     expression = np.asarray(own_expression, np.float32)[..., None]
     pose = np.asarray(own_pose, np.float32)[..., None]
-    own = np.where(IS_ANGLE, pose, expression) * source
+    own = np.where(IS_POSE, pose, expression) * source
     low = np.where(IS_ANGLE, HARD[:, 0], np.float32(0))
     return np.clip(own + properties, low, HARD[:, 1]).astype(np.float32)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .attributes import NAMES
+from .attributes import COMMON, NAMES
 from .errors import PackError
 from .onnx_file import check_graph
 
@@ -33,7 +33,7 @@ ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 class Pack:
     """What pack.toml says.
 
-    attributes: names in the order of the graph's vector, the 20 of NAMES among them; ranges: (lowest, highest) that
+    attributes: names in the order of the graph's vector, the 20 of COMMON among them; ranges: (lowest, highest) that
     each covers; sizes: smallest and largest crop side in pixels; crop_side, crop_shift: the crop in face heights (see
     faces.face_crop); files: SHA-256 by name; at_rest: 'photo' where rest is the photo itself, 'generated' where the
     pack can only show its own picture.
@@ -186,11 +186,11 @@ class _Said:
 
 
 def _attributes(where: Path, table: dict) -> tuple[tuple[str, ...], dict[str, tuple[float, float]]]:
-    """TOML itself refuses a name twice; what is not among the 20 rests where nobody drives it."""
-    missing = [name for name in NAMES if name not in table]
+    """TOML itself refuses a name twice; what is not among NAMES rests, since nobody drives it."""
+    missing = [name for name in COMMON if name not in table]
     if missing:
         raise PackError(
-            f"{where}: made for another vector: {len(missing)} of the {len(NAMES)} attributes are missing "
+            f"{where}: made for another vector: {len(missing)} of the {len(COMMON)} attributes are missing "
             f"({', '.join(missing[:4])}{', ...' if len(missing) > 4 else ''})."
         )
     ranges = {}

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import onnxruntime as ort
 
-from .attributes import INDEX, NAMES, reorder
+from .attributes import AT_POSE, INDEX, NAMES, reorder
 from .errors import FaceError, PackError, ZygomaError
 from .faces import Crop, Face, Paster, Photo, cut, face_crop, unit_readings
 from .pack import ANIMATOR, BASIS, ENCODER, MESH, Pack
@@ -136,7 +136,7 @@ class Generator:
         if claimed.shape != (1, len(self.pack.attributes)):
             raise PackError(f"{self.pack.folder}: the encoder's {CLAIMED} must be one vector of the pack's attributes.")
         by_name = dict(zip(self.pack.attributes, claimed[0], strict=True))
-        return state, np.array([by_name[name] for name in NAMES], np.float32), ()
+        return state, np.array([by_name.get(name, 0.0) for name in NAMES], np.float32), ()
 
     # Animating
 
@@ -180,10 +180,10 @@ class Generator:
         return self.pack.at_rest == "photo" and np.array_equal(np.asarray(target, np.float32), source.vector)
 
     def out_of_range(self, targets: np.ndarray) -> list[str]:
-        """Names whose values in [A] or [F,A] leave what the pack covers."""
+        """Names whose values in [A] or [F,A] leave what the pack covers, or that it does not have."""
         values = np.atleast_2d(np.asarray(targets, np.float32))
-        low = np.array([self.pack.ranges[name][0] for name in NAMES]) - 1e-4
-        high = np.array([self.pack.ranges[name][1] for name in NAMES]) + 1e-4
+        ranges = np.array([self.pack.ranges.get(name, (0.0, 0.0)) for name in NAMES])
+        low, high = ranges[:, 0] - 1e-4, ranges[:, 1] + 1e-4
         outside = np.any((values < low) | (values > high), axis=0)
         return [name for name in NAMES if outside[INDEX[name]]]
 
@@ -297,7 +297,7 @@ def _readings(face: Face) -> np.ndarray:
     vector = np.zeros(len(NAMES), np.float32)
     for unit, value in unit_readings(face.blendshapes).items():
         vector[INDEX[unit]] = value
-    vector[[INDEX[name] for name in ("pose_pitch", "pose_yaw", "pose_roll")]] = face.pose
+    vector[AT_POSE] = face.pose
     return vector
 
 

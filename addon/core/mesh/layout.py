@@ -15,6 +15,7 @@ STATE = (
     "motion_above",
     "motion_below",
     "creases",
+    "eyes",
     "scale",
     "offset",
     "pivot",

@@ -11,7 +11,7 @@ import numpy as np
 from ..attributes import UNITS
 from ..errors import TableError
 from .clock import NoClock, read_clock
-from .recognise import INTENSITIES, POSE, canonical, openface_format, refusal
+from .recognise import EXTRA, INTENSITIES, POSE, canonical, openface_format, refusal
 from .text import Columns, read_columns
 
 MINIMUM_CONFIDENCE = 0.7  # below it OpenFace's author calls a row failed
@@ -22,7 +22,7 @@ class Table:
     """One face of an OpenFace table, in the file's own scale, in the order of its clock.
 
     frames int64 [F]; times float64 [F] seconds by the file's clock (not shifted to 0), strictly increasing, or None
-    where there is no clock; intensities float32 [F,17] points 0..5 in the order of UNITS; pose float32 [F,3] pitch,
+    where there is no clock; intensities float32 [F,U] points 0..5 in the order of UNITS; pose float32 [F,3] pitch,
     yaw, roll in radians with OpenFace's signs; confidence float32 [F] (1 where the table has none); valid bool [F]:
     rows that can be trusted; lines int64 [F]: the file's own line numbers. `present` names the attributes that the
     table has; what it lacks is 0, and so are empty cells, whose rows are not valid. `rate` is rows a second (None for
@@ -152,8 +152,8 @@ def _present(columns: dict[str, np.ndarray], notes: list[str]) -> frozenset[str]
     if empty:
         notes.append(f"Without a single number, so at rest: {', '.join(empty)}.")
     absent = [name for name in attributes if name not in columns]
-    if absent:
-        notes.append(f"Not in the table, so at rest: {', '.join(absent)}.")
+    if missed := [name for name in absent if name not in EXTRA]:
+        notes.append(f"Not in the table, so at rest: {', '.join(missed)}.")
     return frozenset(attributes[name] for name in attributes if name not in absent and name not in empty)
 
 

@@ -7,6 +7,7 @@ import re
 from ..attributes import UNITS
 
 INTENSITIES: tuple[str, ...] = tuple(f"{unit}_r" for unit in UNITS)
+EXTRA = ("AU16_r", "AU18_r", "AU22_r")  # what OpenFace itself never writes
 POSE: tuple[str, ...] = ("pose_Rx", "pose_Ry", "pose_Rz")
 
 

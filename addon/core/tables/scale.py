@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..attributes import INDEX, NAMES, UNITS
+from ..attributes import ANGLES, AT_POSE, AT_UNITS, NAMES
 from ..errors import TableError
 from ..track import AttributeTrack
 from .openface import Table
@@ -15,7 +15,7 @@ POINTS = 5.0
 
 # property = intensity / 5 * gain. OpenFace's points are compressed (a full blink reads 2, parted lips 1.7): these gains
 # come from acting a filmed table and comparing what a face reader sees in the film and in the frames.
-GAINS: dict[str, float] = {name: 1.0 if name.startswith("pose") else 2.0 for name in NAMES} | {
+GAINS: dict[str, float] = {name: 1.0 if name in ANGLES else 2.0 for name in NAMES} | {
     "AU01": 4.0,
     "AU02": 5.0,
     "AU04": 5.0,
@@ -54,10 +54,8 @@ def to_track(
     if unknown:
         raise TableError(f"{table.path.name}: there is no attribute {unknown[0]} to have a gain.")
     values = np.zeros((len(table), len(NAMES)), np.float32)
-    for i, angle in enumerate(("pose_pitch", "pose_yaw", "pose_roll")):
-        values[:, INDEX[angle]] = table.pose[:, i]
-    for i, unit in enumerate(UNITS):
-        values[:, INDEX[unit]] = table.intensities[:, i] / POINTS
+    values[:, AT_POSE] = table.pose
+    values[:, AT_UNITS] = table.intensities / POINTS
     track = AttributeTrack(
         times=table.times,
         values=values,

@@ -86,8 +86,8 @@ def _parser() -> argparse.ArgumentParser:
 
     track = commands.add_parser("track", help="follow the faces of a movie: a table of Action Units out")
     track.set_defaults(run=_track)
-    track.add_argument("movie", type=_place, metavar="MOVIE", help="a movie, a folder of pictures or one picture")
-    track.add_argument("table", type=_place, metavar="OUT.csv", help="the table")
+    track.add_argument("movie", type=Path, metavar="MOVIE", help="a movie, a folder of pictures or one picture")
+    track.add_argument("table", type=Path, metavar="OUT.csv", help="the table")
     add = track.add_argument
     add("--start", type=_seconds, default=0.0, metavar="S", help="seconds from the movie's beginning")
     add("--end", type=_seconds, metavar="S", help="seconds from the movie's beginning (default: its end)")
@@ -190,7 +190,7 @@ def _inspect(args: argparse.Namespace) -> int:
 
 def _place(text: str) -> Path:
     if not text:
-        raise argparse.ArgumentTypeError("no file or folder is named")
+        raise argparse.ArgumentTypeError("no place for the frames is named")
     return Path(text)
 
 

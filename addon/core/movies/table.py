@@ -129,5 +129,5 @@ def _line(face: Rows, i: int) -> str:
     look, position, pose = face.place[i, :2], face.place[i, 2:5], face.place[i, 5:]
     cells += [f"{value:.4f}" for value in look] + [f"{value:.1f}" for value in position]
     cells += [f"{value:.4f}" for value in pose]
-    cells += [f"{POINTS * value:.3f}" for value in units] + ["1.00" if value > PRESENT else "0.00" for value in units]
+    cells += [f"{POINTS * value:.3f}" for value in units] + ["1" if value > PRESENT else "0" for value in units]
     return ", ".join(cells) + f", {SCALE}\n"

@@ -1,4 +1,4 @@
-"""The command line: render one clip, render a list of them, say what a file is."""
+"""The command line: render one clip, render a list of them, read a movie, say what a file is."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="zygoma", description="Animate a photograph of a face with Action Units.")
-    commands = parser.add_subparsers(required=True, metavar="render | batch | inspect")
+    commands = parser.add_subparsers(required=True, metavar="render | batch | track | inspect")
     render = commands.add_parser("render", help="a photo and a table in, one frame a table row (or a movie) out")
     render.set_defaults(run=_render)
     render.add_argument("photo", type=Path, metavar="PHOTO")
@@ -83,6 +83,22 @@ def _parser() -> argparse.ArgumentParser:
     batch.set_defaults(run=_batch)
     batch.add_argument("job", type=Path, metavar="JOB.toml")
     batch.add_argument("--check", action="store_true", help="only check the whole list")
+
+    track = commands.add_parser("track", help="follow the faces of a movie: a table of Action Units out")
+    track.set_defaults(run=_track)
+    track.add_argument("movie", type=Path, metavar="MOVIE", help="a movie, a folder of pictures or one picture")
+    track.add_argument("table", type=Path, metavar="OUT.csv", help="the table")
+    add = track.add_argument
+    add("--start", type=_seconds, default=0.0, metavar="S", help="seconds from the movie's beginning")
+    add("--end", type=_seconds, metavar="S", help="seconds from the movie's beginning (default: its end)")
+    add("--faces", type=_from_one, default=8, metavar="N", help="at most so many at a time (default: %(default)s)")
+    add(
+        "--rate",
+        type=_fps,
+        metavar="R",
+        help="pictures a second of a folder (default: 25), or of a movie's wrong clock",
+    )
+    add("--overwrite", action="store_true", help="replace a table that is there")
 
     inspect = commands.add_parser("inspect", help="what a table, a photo or a pack is, as Zygoma sees it")
     inspect.set_defaults(run=_inspect)
@@ -145,6 +161,25 @@ def _batch(args: argparse.Namespace) -> int:
     return FAILED if failed else 0
 
 
+def _track(args: argparse.Namespace) -> int:
+    from .core.movies import TrackJob, track_movie
+    from .core.render import frames_text
+
+    job = TrackJob(args.movie, args.table, args.start, args.end, args.faces, args.rate, args.overwrite)
+    with _bar() as progress:
+        report = track_movie(job, progress=progress)
+    for note in report.notes:
+        print(note, file=sys.stderr)
+    if report.stopped:
+        kept = f"{report.table} holds the first {frames_text(report.frames)}" if report.faces else "no face so far"
+        print(f"zygoma: interrupted; {kept}, and the same command goes on from there.", file=sys.stderr)
+        return INTERRUPTED
+    faces = ", ".join(f"face {face}: {rows:,} rows" for face, rows in report.faces.items())
+    new = report.frames - report.resumed
+    print(f"{report.table}: {frames_text(report.frames)}, {faces}; {new / max(report.seconds, 1e-3):.0f} frames/s.")
+    return 0
+
+
 def _inspect(args: argparse.Namespace) -> int:
     from .core.inspect import inspect
 
@@ -176,6 +211,7 @@ def _between(low: float, high: float) -> Callable[[str], float]:
 
 
 _share, _rate, _fps = _between(0, 1), _between(0.01, 10_000), _between(0.01, 1000)
+_seconds = _between(0, 1e6)
 
 
 def _gain(text: str) -> tuple[str, float]:

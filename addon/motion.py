@@ -11,7 +11,7 @@ import numpy as np
 
 from .core.attributes import ANGLES, GAZE, INDEX, IS_POSE, NAMES, POSE, UNITS
 from .core.errors import TableError
-from .core.tables import GAINS, Table, read_table, to_track
+from .core.tables import GAINS, Table, read_table, stated_gains, to_track
 from .core.track import AttributeTrack
 
 Place = Literal["IN_PLACE", "ON_TOP"]
@@ -38,9 +38,12 @@ class Choices:
     smoothing: float = 0.0
     tolerance: float = 0.0
 
-    def gain(self, name: str) -> float:
-        """What intensity / 5, or an angle, is multiplied by."""
+    def gain(self, name: str, table: Table) -> float:
+        """What intensity / 5, or an angle, is multiplied by. A gain that nobody changed is the one of the table's own
+        scale."""
         own = 1.0 if self.as_is else float(self.gains.get(name, 1.0))
+        if not self.as_is and abs(own - GAINS[name]) < 1e-6:
+            own = stated_gains(table)[name]
         return own if name in ANGLES else own * self.scale
 
 
@@ -90,7 +93,7 @@ def from_table(path: Path, choices: Choices) -> Motion:
 
 def _calibrated(table: Table, choices: Choices) -> AttributeTrack:
     """On the properties' scale, less the driver's neutral where the photo's own stays underneath."""
-    gains = {name: choices.gain(name) for name in NAMES}
+    gains = {name: choices.gain(name, table) for name in NAMES}
     plain = to_track(table, gains)
     pose, expression = choices.pose == "ON_TOP", choices.expression == "ON_TOP"
     if choices.as_is or table.is_still or not (pose or expression):

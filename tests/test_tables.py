@@ -18,13 +18,13 @@ LEADING = ("frame", "face_id", "timestamp", "confidence", "success")
 READABLE = {  # name: (rows of the face shown, rows a second, attributes, rows that failed)
     "of1_full_idinteraction.csv": (9, 30.0, 20, 0),
     "of1_missing_value_idinteraction.csv": (9, 30.0, 20, 0),
-    "of2_full_25fps_icface00116.csv": (150, 25.0, 20, 0),
+    "of2_full_25fps_icface00116.csv": (150, 25.0, 22, 0),
     "of22_nospace_pose_aus_15fps_default.csv": (288, 15.0, 20, 0),
     "of2_vidmulti_aus_24fps_clip1.csv": (331, 24.0, 17, 31),
     "of2_aus_30fps_clip10.csv": (300, 30000 / 1001, 17, 1),
     "of2_img_aus_moodgan_face.csv": (1, None, 17, 0),
-    "pandas_clean_25fps_au01_demo.csv": (400, 25.0, 20, 0),
-    "pandas_clean_30fps_au01_headtest.csv": (400, 30.0, 20, 0),
+    "pandas_clean_25fps_au01_demo.csv": (400, 25.0, 22, 0),
+    "pandas_clean_30fps_au01_headtest.csv": (400, 30.0, 22, 0),
     "au_only_no_time_ravdess.csv": (98, 20.0, 17, 0),
     "of1_full_noface_id_pyfeat.csv": (100, 20.0, 20, 0),
 }
@@ -403,6 +403,59 @@ def test_several_faces_in_a_picture(tmp_path):
     np.testing.assert_allclose(of_openface(table)[0], rows[2][2:], atol=1e-6)
 
 
+def test_gaze_is_taken_into_the_head(tmp_path):
+    """Eyes that look where the nose points rest, however the head is turned; OpenFace's x is to the picture's right, the
+    property's yaw to its left."""
+    columns = (*LEADING, "gaze_angle_x", "gaze_angle_y", *POSE, *INTENSITIES)
+
+    def gaze(look, pose):
+        row = [1, 0, 0.0, 0.98, 1, *(float(value) for value in (*look, *pose)), *[0.0] * 17]
+        return read_table(saved(tmp_path, text_of([row], columns))).gaze[0]
+
+    np.testing.assert_allclose(gaze((0, 0), (0, 0, 0)), (0, 0), atol=1e-6)
+    np.testing.assert_allclose(gaze((0.2, 0.1), (0, 0, 0)), (0.1, -0.2), atol=1e-6)
+    np.testing.assert_allclose(gaze((-0.3, 0), (0, 0.3, 0)), (0, 0), atol=1e-6)
+    np.testing.assert_allclose(gaze((0, 0.25), (0.25, 0, 0)), (0, 0), atol=1e-6)
+    np.testing.assert_allclose(gaze((0, 0), (0.25, 0, 0)), (-0.25, 0), atol=1e-6)
+    np.testing.assert_allclose(gaze((0, 0), (0, 0.3, 0)), (0, -0.3), atol=1e-6)
+    np.testing.assert_allclose(gaze((0.2, 0), (0, 0, np.pi / 2)), (-0.2, 0), atol=2e-3)
+
+
+def test_without_the_heads_pose_gaze_says_nothing_and_rests(tmp_path):
+    rows = [[i + 1, 0, i / 25, 0.98, 1, 0.3, 0.3, *[1.0] * 17] for i in range(5)]
+    table = read_table(saved(tmp_path, text_of(rows, (*LEADING, "gaze_angle_x", "gaze_angle_y", *INTENSITIES))))
+    assert not table.gaze.any() and not {"gaze_pitch", "gaze_yaw"} & table.present
+    assert not any("gaze" in line for line in table.report)
+
+
+def own_table(tmp_path, rows=80):
+    """A table on the sliders' own scale: every unit at 1 point or more, so that a neutral would show."""
+    acted = [[*row[:8], *np.clip(np.array(row[8:]) + 1, 0, 5), "zygoma"] for row in recording(rows)]
+    return saved(tmp_path, text_of(acted, (*LEADING, *POSE, *INTENSITIES, "scale"))), acted
+
+
+def test_own_tables_need_no_gains_and_keep_their_rest(tmp_path):
+    path, acted = own_table(tmp_path)
+    table = read_table(path)
+    assert table.own and table.format == "Zygoma track" and not table.divided
+    assert any(line.startswith("Scale: the sliders' own") for line in describe(table))
+    units = np.array([row[8:-1] for row in acted], float) / 5
+    for subtract in (False, True):
+        track = to_track(table, subtract_neutral=subtract)
+        np.testing.assert_allclose(track.values[:, AT_UNITS][:, :17], units, atol=1e-3)
+        assert any("gains of 1, no neutral subtracted again" in line for line in track.report)
+        assert not any("neutral was subtracted" in line for line in track.report)
+    assert np.median(track.values[:, 0]) == pytest.approx(0, abs=1e-6), "a turned camera is no expression"
+    asked = to_track(table, {"AU12": 0.5}).values[:, INDEX["AU12"]]
+    np.testing.assert_allclose(asked, units[:, OPENFACE_UNITS.index("AU12")] / 2, atol=1e-3)
+
+
+def test_another_scale_is_not_ones_own(tmp_path):
+    path, _ = own_table(tmp_path)
+    path.write_text(path.read_text().replace("zygoma", "metric"))
+    assert not read_table(path).own
+
+
 def test_degrees_are_noticed(tmp_path):
     rows = [[*row[:5], *np.degrees(row[5:8]), *row[8:]] for row in recording()]
     table = read_table(saved(tmp_path, text_of(rows)))
@@ -457,5 +510,5 @@ def test_ten_thousand_full_rows_read_within_a_second(tmp_path, shared):
     keys = track.simplify(0.01)
     spent = time.process_time() - started
     assert len(table) == 10_000
-    assert len(keys) == 20
+    assert len(keys) == 22
     assert spent < 1.5

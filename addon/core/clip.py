@@ -16,7 +16,7 @@ from .frames import MOVIE, SUFFIXES
 from .pack import DEFAULT, find_pack
 from .render import ClipReport, Existing, render_vectors
 from .session import Generator, Source
-from .tables import GAINS, Table, read_table, to_track
+from .tables import Table, read_table, stated_gains, to_track
 from .track import SHORTEST_WITH_NEUTRAL, AttributeTrack
 
 __all__ = ["ClipJob", "ClipReport", "clip_track", "render_clip", "render_vectors"]
@@ -122,7 +122,7 @@ def clip_track(job: ClipJob, table: Table) -> AttributeTrack:
     The driver's own neutral is subtracted where the photo's own stays (expression and pose each by its weight).
     A movie without `fps` runs at the table's rate, by the clock, so that missing rows take their time.
     """
-    gains = None if job.as_is else GAINS if job.gains is None else {**GAINS, **job.gains}
+    gains = None if job.as_is else {**stated_gains(table), **(job.gains or {})}
     track = to_track(table, gains)
     stays = np.where(IS_POSE, job.own_pose > 0, job.own_expression > 0)
     if stays.any() and not job.as_is and track.duration >= SHORTEST_WITH_NEUTRAL:

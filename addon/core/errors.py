@@ -13,6 +13,10 @@ class PhotoError(ZygomaError):
     """A file that is not a usable photograph."""
 
 
+class MovieError(ZygomaError):
+    """A movie, or a folder of pictures, that cannot be read."""
+
+
 class FaceError(ZygomaError):
     """No face, not the face asked for, or one whose landmarks cannot be trusted."""
 

@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -50,11 +50,17 @@ def write_image(
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all. Raises OutputError."""
+    write_chunks(path, (data,))
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file piece by piece, and whole or not at all. Raises OutputError."""
     path = Path(path)
     part = path.parent / _part_name(path.suffix)
     try:
         with open(part, "xb") as file:
-            file.write(data)
+            for chunk in chunks:
+                file.write(chunk)
         os.replace(part, path)
     except OSError as problem:
         raise output_error(path, problem) from problem

@@ -72,7 +72,10 @@ def _table(path: Path, picture: Path | None, face: int | None, rate: float | Non
             raise TableError(f"{path}: without a clock there are no curves to draw; say a rate (--rate).")
         from .chart import curves
 
-        _save(curves(to_track(table), f"{path.name}: property = intensity / 5 x gain"), picture)
+        _save(
+            curves(to_track(table), f"{path.name}: property = intensity / 5" + ("" if table.own else " x gain")),
+            picture,
+        )
         lines.append(f"Picture: {picture}")
     return lines
 

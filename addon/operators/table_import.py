@@ -207,7 +207,7 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
             "scene_rate": float(rate),
             "start_frame": float(self.start_frame),
             "as_is": bool(self.as_is),
-            "gains": {name: choices.gain(name) for name in NAMES},
+            "gains": {name: choices.gain(name, motion.table) for name in NAMES},
             "expression": self.expression,
             "pose": self.pose,
             "divided": self.divided,

@@ -35,7 +35,11 @@ class HeadPose:
         self.canonical = points[self.rigid].astype(np.float64) * [1, -1, -1]
         self.weights = weights[self.rigid].astype(np.float64)
 
-    def __call__(self, landmarks: np.ndarray) -> np.ndarray:
-        """Landmarks [478,3] in pixels (z in the same unit) -> float32 [3] pitch, yaw, roll, radians."""
+    def turn(self, landmarks: np.ndarray) -> np.ndarray:
+        """Landmarks [478,3] in pixels (z in the same unit) -> the head's rotation [3,3] in the camera's frame."""
         points = np.asarray(landmarks, np.float64)[self.rigid]
-        return angles(rigid_turn(points, self.canonical, self.weights))
+        return rigid_turn(points, self.canonical, self.weights)
+
+    def __call__(self, landmarks: np.ndarray) -> np.ndarray:
+        """Landmarks [478,3] as above -> float32 [3] pitch, yaw, roll, radians."""
+        return angles(self.turn(landmarks))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from .describe import describe
 from .openface import MINIMUM_CONFIDENCE, Table, read_openface
-from .scale import GAINS, to_track
+from .scale import GAINS, stated_gains, to_track
 
-__all__ = ["GAINS", "MINIMUM_CONFIDENCE", "Table", "describe", "read_table", "to_track"]
+__all__ = ["GAINS", "MINIMUM_CONFIDENCE", "Table", "describe", "read_table", "stated_gains", "to_track"]
 
 
 def read_table(

@@ -7,6 +7,9 @@ import numpy as np
 from ..attributes import NAMES
 from .openface import Table
 
+OWN_SCALE = "the sliders' own (5 is a full unit), the person's rest taken off; gains of 1"
+OPENFACE_SCALE = "OpenFace's points (0 to 5); units have stated gains"
+
 
 def describe(table: Table) -> list[str]:
     """Format, faces, rows and clock, gaps, failed rows, columns, suspicion: one line each, and the reader's report."""
@@ -28,6 +31,7 @@ def describe(table: Table) -> list[str]:
         f"Attributes: {len(table.present)} of {len(NAMES)}" + (f", without {', '.join(missing)}" if missing else "")
     )
     lines.append(f"Columns: {len(table.columns):,}")
+    lines.append(f"Scale: {OWN_SCALE if table.own else OPENFACE_SCALE}")
     lines.append(f"Highest intensity: {table.intensities.max():.2f} of 5")
     if table.divided:
         lines.append("Suspicion: the intensities may have been divided by 5 already")

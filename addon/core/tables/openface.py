@@ -7,11 +7,14 @@ from math import pi
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
+from ..attributes import GAZE as GAZE_ANGLES
+from ..attributes import POSE as POSE_ANGLES
 from ..attributes import UNITS
 from ..errors import TableError
 from .clock import NoClock, read_clock
-from .recognise import EXTRA, INTENSITIES, POSE, canonical, openface_format, refusal
+from .recognise import EXTRA, GAZE, INTENSITIES, POSE, canonical, is_own, openface_format, refusal
 from .text import Columns, read_columns
 
 MINIMUM_CONFIDENCE = 0.7  # below it OpenFace's author calls a row failed
@@ -23,11 +26,13 @@ class Table:
 
     frames int64 [F]; times float64 [F] seconds by the file's clock (not shifted to 0), strictly increasing, or None
     where there is no clock; intensities float32 [F,U] points 0..5 in the order of UNITS; pose float32 [F,3] pitch,
-    yaw, roll in radians with OpenFace's signs; confidence float32 [F] (1 where the table has none); valid bool [F]:
-    rows that can be trusted; lines int64 [F]: the file's own line numbers. `present` names the attributes that the
-    table has; what it lacks is 0, and so are empty cells, whose rows are not valid. `rate` is rows a second (None for
-    a still), `clock_problem` why times is None. `divided` says that the intensities look as if somebody had divided
-    them by 5 already. `report` tells what was done, one sentence a line.
+    yaw, roll in radians with OpenFace's signs; gaze float32 [F,2] pitch and yaw of the eyes in the head, 0 straight
+    ahead; confidence float32 [F] (1 where the table has none); valid bool [F]: rows that can be trusted; lines int64
+    [F]: the file's own line numbers. `present` names the attributes that the table has; what it lacks is 0, and so are
+    empty cells, whose rows are not valid. `rate` is rows a second (None for a still), `clock_problem` why times is
+    None. `divided` says that the intensities look as if somebody had divided them by 5 already, `own` that Zygoma wrote
+    the table: its intensities are 5 x slider, the person's rest taken off. `report` tells what was done, one sentence a
+    line.
     """
 
     path: Path
@@ -38,6 +43,7 @@ class Table:
     times: np.ndarray | None
     intensities: np.ndarray
     pose: np.ndarray
+    gaze: np.ndarray
     confidence: np.ndarray
     valid: np.ndarray
     lines: np.ndarray
@@ -46,6 +52,7 @@ class Table:
     rate: float | None
     clock_problem: str
     divided: bool
+    own: bool
     report: tuple[str, ...]
 
     @property
@@ -78,7 +85,8 @@ def read_openface(path: Path, face, rate, divided, minimum_confidence: float, ne
 
     present = _present(columns, notes)
     intensities = _together(columns, INTENSITIES, present, UNITS, len(rows))
-    pose = _together(columns, POSE, present, ("pose_pitch", "pose_yaw", "pose_roll"), len(rows))
+    pose = _together(columns, POSE, present, POSE_ANGLES, len(rows))
+    looks = _together(columns, GAZE, present, GAZE_ANGLES, len(rows))
     valid = _trusted(columns, intensities, pose, minimum_confidence, _is_averaged(table), notes)
 
     try:
@@ -93,21 +101,24 @@ def read_openface(path: Path, face, rate, divided, minimum_confidence: float, ne
         order, times, rows_a_second, problem = clock.order, clock.times, clock.rate, ""
         notes += clock.notes
     intensities, pose, valid, lines = intensities[order], pose[order], valid[order], lines[order]
+    looks = looks[order]
     frames = columns.get("frame")
     frames = np.arange(1, len(rows) + 1) if frames is None or not np.isfinite(frames).all() else np.rint(frames)
     confidence = np.nan_to_num(columns.get("confidence", np.ones(len(rows))))[order]
 
-    suspected = _looks_divided(table, intensities[valid])
+    own = is_own(table.header, table.first)
+    suspected = not own and _looks_divided(table, intensities[valid])
     intensities, pose = _scale(intensities, pose, valid, suspected, divided, notes)
     return Table(
         path=path,
-        format=openface_format(table.header, len(faces) > 1),
+        format=openface_format(table.header, len(faces) > 1, own),
         faces=faces,
         face=face,
         frames=frames.astype(np.int64)[order],
         times=times,
         intensities=np.nan_to_num(intensities).astype(np.float32),
         pose=np.nan_to_num(pose).astype(np.float32),
+        gaze=_in_head(looks, pose) if GAZE_ANGLES[0] in present else np.zeros((len(rows), 2), np.float32),
         confidence=confidence.astype(np.float32),
         valid=valid,
         lines=lines,
@@ -116,6 +127,7 @@ def read_openface(path: Path, face, rate, divided, minimum_confidence: float, ne
         rate=rows_a_second,
         clock_problem=problem,
         divided=suspected,
+        own=own,
         report=tuple(notes),
     )
 
@@ -147,14 +159,26 @@ def _choose_face(path, columns: dict[str, np.ndarray], face: int | None, notes: 
 
 
 def _present(columns: dict[str, np.ndarray], notes: list[str]) -> frozenset[str]:
-    attributes = dict(zip((*INTENSITIES, *POSE), (*UNITS, "pose_pitch", "pose_yaw", "pose_roll"), strict=True))
+    attributes = dict(zip((*INTENSITIES, *POSE), (*UNITS, *POSE_ANGLES), strict=True))
     empty = [name for name in attributes if name in columns and not np.isfinite(columns[name]).any()]
     if empty:
         notes.append(f"Without a single number, so at rest: {', '.join(empty)}.")
     absent = [name for name in attributes if name not in columns]
     if missed := [name for name in absent if name not in EXTRA]:
         notes.append(f"Not in the table, so at rest: {', '.join(missed)}.")
-    return frozenset(attributes[name] for name in attributes if name not in absent and name not in empty)
+    found = {attributes[name] for name in attributes if name not in absent and name not in empty}
+    if all(name in columns and np.isfinite(columns[name]).any() for name in GAZE) and found.issuperset(POSE_ANGLES):
+        found.update(GAZE_ANGLES)  # which without the head's pose would say where the camera sees them look
+    return frozenset(found)
+
+
+def _in_head(looks: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """float32 [R,2] pitch, yaw of the eyes in the head, of gaze_angle_x, _y [R,2] and the head's pose [R,3], both in
+    the camera's frame."""
+    right, down = np.tan(np.clip(np.nan_to_num(looks), -1.5, 1.5)).T
+    ahead = np.stack([right, down, np.full(len(looks), -1.0)], axis=1)
+    x, y, z = Rotation.from_euler("XYZ", np.nan_to_num(pose)).inv().apply(ahead).T
+    return np.stack([np.arctan2(y, -z), np.arctan2(-x, -z)], axis=1).astype(np.float32)
 
 
 def _together(columns, names, present: frozenset[str], attributes, count: int) -> np.ndarray:

@@ -9,11 +9,13 @@ from ..attributes import UNITS
 INTENSITIES: tuple[str, ...] = tuple(f"{unit}_r" for unit in UNITS)
 EXTRA = ("AU16_r", "AU18_r", "AU22_r")  # what OpenFace itself never writes
 POSE: tuple[str, ...] = ("pose_Rx", "pose_Ry", "pose_Rz")
+GAZE: tuple[str, ...] = ("gaze_angle_x", "gaze_angle_y")  # of the camera, not of the head
+SCALE = ("scale", "zygoma")  # a column of Zygoma's own tables and what it says: AU.._r is 5 x slider
 
 
 def canonical(header: tuple[str, ...]) -> dict[str, str]:
     """OpenFace's name of each column that is read -> the file's own, whatever its case (`time` is `timestamp`)."""
-    wanted = ("frame", "face_id", "face", "timestamp", "confidence", "success", *POSE, *INTENSITIES)
+    wanted = ("frame", "face_id", "face", "timestamp", "confidence", "success", *POSE, *GAZE, *INTENSITIES)
     spelled = {name.casefold(): name for name in reversed(header)}
     found = {name: spelled[name.casefold()] for name in wanted if name.casefold() in spelled}
     if "timestamp" not in found and "time" in spelled:
@@ -21,9 +23,18 @@ def canonical(header: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def openface_format(header: tuple[str, ...], several_faces: bool) -> str:
-    """Which of OpenFace's programs wrote the table, as far as its columns tell."""
+def is_own(header: tuple[str, ...], first: tuple[str, ...]) -> bool:
+    """Whether Zygoma followed a movie and wrote the table, so that its numbers are the sliders' own. first: the first
+    row's cells."""
+    written = dict(zip((name.casefold() for name in header), first, strict=False))
+    return written.get(SCALE[0], "").strip().strip('"') == SCALE[1]
+
+
+def openface_format(header: tuple[str, ...], several_faces: bool, own: bool) -> str:
+    """Which of OpenFace's programs wrote the table, as far as its columns tell; own: Zygoma did."""
     names = [name.casefold() for name in header]
+    if own:
+        return "Zygoma track" + (", several faces" if several_faces else "")
     whole = "au01_c" in names and "confidence" in names
     if whole and names[0] == "face" and "frame" not in names:
         return "OpenFace 2.x, pictures (FaceLandmarkImg)"

@@ -13,8 +13,8 @@ from ..core.tables import GAINS
 from ..motion import Choices, Motion, from_table
 
 PLACES = [
-    ("IN_PLACE", "In Place of the Photo's", "The table's values are the face's; the photo's own goes"),
-    ("ON_TOP", "On Top of the Photo's", "The photo's own stays; the driver's neutral is taken off the table first"),
+    ("IN_PLACE", "In Its Place", "The table's values are the face's; the photo's own goes"),
+    ("ON_TOP", "On Top of It", "The photo's own stays; the driver's neutral is taken off the table first"),
 ]
 
 
@@ -34,7 +34,7 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
 
     filter_glob: bpy.props.StringProperty(default="*.csv;*.tsv;*.txt", options={"HIDDEN"})
     face: bpy.props.IntProperty(
-        name="Face", description="Number of the face in the table; -1 takes the one with most rows", default=-1, min=-1
+        name="Face in Table", description="Its number (face_id); -1 takes the face with most rows", default=-1, min=-1
     )
     rate: bpy.props.FloatProperty(
         name="Rows a Second", description="0 goes by the file's own clock", default=0, min=0, max=10_000
@@ -52,7 +52,8 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
     expression: bpy.props.EnumProperty(name="Expression", items=PLACES, default="IN_PLACE")
     pose: bpy.props.EnumProperty(name="Pose", items=PLACES, default="ON_TOP")
     as_is: bpy.props.BoolProperty(
-        name="As It Is", description="Intensity / 5, without gains and without taking off the driver's neutral"
+        name="Raw Intensities",
+        description="A fifth of the table's intensities: no gains, and the driver's neutral is not taken off",
     )
     scale: bpy.props.FloatProperty(name="Scale", description="Times all Action Units", default=1, min=0, soft_max=4)
     gains: bpy.props.FloatVectorProperty(
@@ -96,8 +97,8 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
         precision=4,
     )
     existing: bpy.props.EnumProperty(
-        name="Action There",
-        description="What becomes of the action that the rig has; it is never lost",
+        name="Existing Action",
+        description="What becomes of the action that the rig has already; it is never lost",
         items=[
             ("MERGE", "Merge", "Its other curves are copied into the new action; it is kept itself, too"),
             ("REPLACE", "Replace", "The new action starts empty; the old one is kept in the file"),
@@ -127,23 +128,32 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        for title, names in (
-            ("Recording", ("face", "rate", "divided")),
-            ("Into the Scene", ("start_frame", "set_range", "existing", "still")),
-            ("The Photo's Own", ("expression", "pose")),
-            ("Clean Up", ("bridge", "beyond", "smoothing", "tolerance")),
-            ("Strength", ("as_is", "scale")),
+        for title, names, note in (
+            ("Recording", ("face", "rate", "divided"), "-1: most rows; 0: the file's clock"),
+            ("Into the Scene", ("start_frame", "set_range", "existing", "still"), ""),
+            ("With the Photo's Own", ("expression", "pose"), ""),
+            ("Clean Up", ("bridge", "beyond", "smoothing", "tolerance"), ""),
+            ("Strength", ("as_is", "scale"), ""),
         ):
             box = layout.box()
             box.label(text=title)
             for name in names:
                 box.prop(self, name)
-        column = layout.column(align=True)
-        column.active = not self.as_is
+            if note:
+                box.label(text=note)
+        box = layout.box()
+        box.active = not self.as_is
+        box.label(text="Gains")
+        grid = box.grid_flow(row_major=True, columns=2, align=True)
+        grid.use_property_split = False
         for i, attribute in enumerate(ATTRIBUTES):
-            column.prop(self, "gains", index=i, text=attribute.title if attribute.is_angle else attribute.key)
-        layout.label(text="Columns")
-        layout.grid_flow(columns=4, align=True).prop(self, "columns")
+            grid.prop(self, "gains", index=i, text=attribute.title if attribute.is_angle else attribute.key)
+        box = layout.box()
+        box.label(text="Columns")
+        grid = box.grid_flow(row_major=True, columns=4, align=True)
+        grid.use_property_split = False
+        for name in NAMES:
+            grid.prop_enum(self, "columns", name)
 
     def execute(self, context):
         ob = rig.active(context)

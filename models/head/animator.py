@@ -80,15 +80,15 @@ def put(base: Tensor, part: Tensor, bounds) -> Tensor:
     return torch.cat([base[..., :y0, :], rows, base[..., y1:, :]], -2)
 
 
-def sample(texture: Tensor, at: Tensor, mode: str = "bilinear") -> Tensor:
-    """Samples of `texture` [N,C,n,n] at crop units [N,2,H,W] -> [N,C,H,W]; the border goes on outside.
+def sample(texture: Tensor, at: Tensor) -> Tensor:
+    """Bilinear samples of `texture` [N,C,n,n] at crop units [N,2,H,W] -> [N,C,H,W]; the border goes on outside.
 
     ONNX Runtime's CPU kernel is three times as fast with zeros for padding and corners not aligned, so the border's
     continuation and the corners' alignment are done on the coordinates.
     """
     n = texture.shape[-1]
     at = at.clamp(-1, 1) * ((n - 1) / n)
-    return F.grid_sample(texture, at.permute(0, 2, 3, 1), mode=mode, padding_mode="zeros", align_corners=False)
+    return F.grid_sample(texture, at.permute(0, 2, 3, 1), padding_mode="zeros", align_corners=False)
 
 
 def sample_layer(layer: Tensor, at: Tensor) -> Tensor:
@@ -212,7 +212,11 @@ class Animator(nn.Module):
         travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
 
         at = pixels + flow_below
-        hidden_by = sample(front[batch : 2 * batch], at.transpose(0, 1), "nearest").transpose(0, 1)
+        # The way to what hides a node ends with it: between the last hidden node and the next lies no way half as long.
+        way = front[batch : 2 * batch]
+        hidden = (way.abs().amax(1, keepdim=True) > 0).float()
+        way = sample(torch.cat([way, hidden], 1), at.transpose(0, 1)).transpose(0, 1)
+        hidden_by = way[:2] / way[2:].clamp(min=0.5) * (way[2:] > 0.5)
         full = sample_layer(below, at + hidden_by)
         shade = 1 + full[4:] * zone
         skin, mask_below = full[:3] * shade, cut(full[3:4], window)

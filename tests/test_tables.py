@@ -404,8 +404,8 @@ def test_several_faces_in_a_picture(tmp_path):
 
 
 def test_gaze_is_taken_into_the_head(tmp_path):
-    """Eyes that look where the nose points rest, however the head is turned; OpenFace's x is to the picture's right, the
-    property's yaw to its left."""
+    """Eyes that look where the nose points rest, however the head is turned; OpenFace's x is to the picture's right,
+    the property's yaw to its left."""
     columns = (*LEADING, "gaze_angle_x", "gaze_angle_y", *POSE, *INTENSITIES)
 
     def gaze(look, pose):

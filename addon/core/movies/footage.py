@@ -146,9 +146,15 @@ def _natural(path: Path) -> list:
 def _open(path: Path) -> cv2.VideoCapture:
     """Raises MovieError with the reason."""
     absolute = str(path.absolute())  # a name such as `concat:a` must not be taken for a protocol
-    capture = cv2.VideoCapture(absolute, cv2.CAP_FFMPEG)
+    level = cv2.getLogLevel()
+    cv2.setLogLevel(0)  # the reason is found below
+    try:
+        capture = cv2.VideoCapture(absolute, cv2.CAP_FFMPEG)
+    finally:
+        cv2.setLogLevel(level)
     width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     if capture.isOpened() and 0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE:
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # phones film on their side and say so
         return capture
     capture.release()
     raise MovieError(f"{path}: {_why_not(absolute)}.")
@@ -158,14 +164,16 @@ def _why_not(path: str) -> str:
     """What ffmpeg says of a file that cannot be opened."""
     import imageio_ffmpeg
 
-    if not os.path.getsize(path):
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if not start:
         return "the file is empty; get an intact copy"
     try:
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-i", path]
         said = subprocess.run(command, capture_output=True, timeout=30).stderr.decode("utf-8", "replace")
     except (OSError, RuntimeError, subprocess.TimeoutExpired):
         return "no movie that can be read; use MP4, MOV, MKV, WebM or AVI"
-    if "moov atom not found" in said:
+    if "moov atom not found" in said and start[4:] == b"ftyp":
         return "the movie is cut off: its index at the end is missing; get an intact copy"
     if "Audio:" in said and "Video:" not in said:
         return "there is sound in it but no picture; choose a movie"

@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 from tqdm import tqdm
 
-from . import rig, sample, sources
+from . import preview, rig, sample, sources
 from .core.errors import ZygomaError
 from .core.render import ClipReport, Existing, render_vectors
 
@@ -96,7 +96,8 @@ def prepare(
     """
     work = Work([])
     fps = context.scene.render.fps / context.scene.render.fps_base
-    sampled = sample.over_range(context, list(outputs), frames, progress)
+    with preview.paused():
+        sampled = sample.over_range(context, list(outputs), frames, progress)
     for ob, output in outputs.items():
         targets = sampled[ob.session_uid]
         try:

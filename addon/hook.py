@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import sys
+import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from pathlib import Path
 import bpy
 from bpy.app.handlers import persistent
 
-from . import preview, rig, sample, sources
+from . import material, preview, rig, sample, sources
 from .card import error_card
 from .core.errors import ZygomaError
 from .core.frames import make_folder, write_image
@@ -111,11 +112,22 @@ def on_frame_change(scene, depsgraph):
     if depsgraph.mode == "RENDER":
         if _render:
             _show_rigs(scene, depsgraph)
-    elif _render is None:
-        if bpy.app.is_job_running("RENDER"):
-            _playblast(depsgraph)
-        else:
+    elif _render is None and not bpy.app.background:
+        if _may_come_late():
             preview.request(depsgraph)
+        else:
+            preview.show_now(depsgraph)
+
+
+def _may_come_late() -> bool:
+    """Whether the frame is only passed by: in playback, scrubbing, and jobs off the main thread (bakes, exports).
+
+    Nothing tells a playblast from a step to the next frame, so whatever else changes the frame waits for the faces.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return True
+    screens = [window.screen for window in bpy.context.window_manager.windows]
+    return any(screen.is_animation_playing or screen.is_scrubbing for screen in screens)
 
 
 @persistent
@@ -165,7 +177,7 @@ def _show_rigs(scene, depsgraph) -> None:
             if isinstance(one, ZygomaError):
                 raise one
             pixels = pictures[ob].result()
-            rig.show(ob, pixels)
+            _put(ob, pixels)
             if folders[ob]:
                 _write(frame_path(ob, folders[ob], scene.frame_current), one.data, pixels)
         except ZygomaError as problem:
@@ -179,18 +191,6 @@ def _write(path: Path, data: rig.RigData, pixels) -> None:
     make_folder(path.parent)
     session, source = sources.source(data)
     write_image(path, pixels, texts=sources.texts(session), profile=source.photo.profile)
-
-
-def _playblast(depsgraph) -> None:
-    """Playblast draws the viewport's depsgraph frame by frame and waits for no preview: generate at once."""
-    for evaluated in sample.evaluated_rigs(depsgraph):
-        if sample.is_baked(evaluated):
-            continue
-        try:
-            asked = sample.sample(evaluated)
-            rig.show(evaluated.original, sources.frame(asked.data, asked.target))
-        except ZygomaError as problem:
-            _show_card(evaluated.original, str(problem))
 
 
 def frame_path(ob: bpy.types.Object, pattern: str, frame: int) -> Path:
@@ -226,7 +226,12 @@ def _stop(scene, ob, reason: str) -> None:
 
 def _show_card(ob, reason: str) -> None:
     width, height = rig.picture(ob).size
-    rig.show(ob, error_card(width, height, reason))
+    _put(ob, error_card(width, height, reason))
+
+
+def _put(ob, pixels) -> None:
+    """Unlike `rig.show` tags nothing: a render reads the picture at each frame, and may run off the main thread."""
+    material.write_pixels(rig.picture(ob), pixels)
 
 
 def _leave_with_failure() -> None:

@@ -24,14 +24,20 @@ def settings() -> Settings:
 
 
 def take_over() -> None:
-    """Makes the preferences the settings. On the main thread."""
+    """Makes the preferences the settings. On the main thread.
+
+    While Blender enables Zygoma it hides the file: folders beside it ("//") are known when the file is looked at.
+    """
     global _settings
     entry = bpy.context.preferences.addons.get(__package__)
     if entry is None or entry.preferences is None:
         _settings = Settings()
         return
     chosen = entry.preferences
-    folders = tuple(Path(bpy.path.abspath(folder.path)) for folder in chosen.pack_folders if folder.path)
+    paths = [folder.path for folder in chosen.pack_folders if folder.path]
+    if not hasattr(bpy.data, "filepath"):
+        paths = [path for path in paths if not path.startswith("//")]
+    folders = tuple(Path(bpy.path.abspath(path)) for path in paths)
     _settings = Settings(chosen.device, chosen.threads or None, folders)
 
 

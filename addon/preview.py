@@ -1,7 +1,12 @@
-"""The face in the viewport follows the sliders: generated off the main thread, stale wishes dropped."""
+"""The face in the viewport follows the sliders: generated off the main thread, stale wishes dropped.
+
+A frame that somebody may keep (a step, a script, a playblast) waits for its face; playback and scrubbing do not.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import threading
 import traceback
@@ -12,9 +17,20 @@ import numpy as np
 from bpy.app.handlers import persistent
 
 from . import hook, rig, sample, sources
+from .card import error_card
 from .core.errors import ZygomaError
 
 BUSY, IDLE = 0.02, 0.25  # seconds between looks at what has been generated
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a picture depends on; the photo's stamp, too, so that a photo that is put back is noticed."""
+
+    source: tuple
+    photo: str
+    stamp: tuple[int, int] | None
+    target: bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +38,6 @@ class _Wish:
     uid: int  # the rig's session_uid: objects must not be kept across undo
     data: rig.RigData
     target: np.ndarray
-    key: tuple
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +50,8 @@ class _Answer:
 _changed = threading.Condition()
 _wishes: dict[int, _Wish] = {}  # the newest wish of each rig
 _answers: dict[int, _Answer] = {}
-_asked: dict[int, tuple] = {}  # what was last asked for each rig
+_asked: dict[int, _Asked] = {}  # what was last asked for each rig
+_settled: set[int] = set()  # rigs that show what was last asked: whatever the worker still has of them is older
 _problems: dict[int, str] = {}
 _worker: threading.Thread | None = None
 _suspended = False
@@ -44,25 +60,54 @@ _message: str | None = None
 
 def request(depsgraph) -> None:
     """Asks for each rig of the depsgraph whose vector, photo or pack is not what was asked for last. Never waits."""
-    if _suspended or bpy.app.background:
-        return
+    for uid, one in _news(depsgraph):
+        _settled.discard(uid)
+        with _changed:
+            _wishes[uid] = _Wish(uid, one.data, one.target)
+            _changed.notify()
+        _start_worker()
+
+
+def show_now(depsgraph) -> None:
+    """Like `request`, but the pictures are there when it returns; an error card is where none can be. Main thread."""
+    for uid, one in _news(depsgraph):
+        _settled.add(uid)
+        with _changed:
+            _wishes.pop(uid, None)
+        pixels, trouble = _generated(one.data, one.target)
+        _put(one.rig, pixels, trouble, card=True)
+
+
+def _news(depsgraph) -> list[tuple[int, sample.Sample]]:
+    """By `session_uid`: the rigs that are to show something else than what was last asked for."""
+    if _suspended:
+        return []
+    found = []
     for evaluated in sample.evaluated_rigs(depsgraph):
         uid = evaluated.original.session_uid
         if sample.is_baked(evaluated):
             continue
         try:
-            asked = sample.sample(evaluated)
+            one = sample.sample(evaluated)
         except ZygomaError as problem:
+            _asked.pop(uid, None)
             _problems[uid] = str(problem)
             continue
-        key = (sources.key(asked.data), str(asked.data.photo_path), asked.target.tobytes())
-        if _asked.get(uid) == key:
-            continue
-        _asked[uid] = key
-        with _changed:
-            _wishes[uid] = _Wish(uid, asked.data, asked.target, key)
-            _changed.notify()
-        _start_worker()
+        photo = one.data.photo_path
+        asked = _Asked(sources.key(one.data), photo, _stamp(photo), one.target.tobytes())
+        if _asked.get(uid) != asked:
+            _asked[uid] = asked
+            found.append((uid, one))
+    return found
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """Tells a file from what was there before and after it; None where there is none."""
+    try:
+        now = os.stat(path)
+    except OSError:
+        return None
+    return now.st_mtime_ns, now.st_size
 
 
 def refresh() -> None:
@@ -86,6 +131,19 @@ def suspend() -> None:
         _answers.clear()
 
 
+@contextlib.contextmanager
+def paused():
+    """While many frames are gone through whose faces nobody sees."""
+    global _suspended
+    before = _suspended
+    suspend()
+    try:
+        yield
+    finally:
+        _suspended = before
+        refresh()
+
+
 def resume(message: str | None = None) -> None:
     """May be called by the render's thread; the message is shown by the main one."""
     global _suspended, _message
@@ -97,7 +155,7 @@ def resume(message: str | None = None) -> None:
 @persistent
 def on_depsgraph_update(scene, depsgraph):
     """A slider's drag re-evaluates its object; playback and scrubbing come through the frame change."""
-    if not hook.is_rendering():
+    if not bpy.app.background and not hook.is_rendering():
         request(depsgraph)
 
 
@@ -115,15 +173,20 @@ def _work() -> None:
             if not _wishes and not _changed.wait_for(lambda: bool(_wishes), timeout=30):
                 return
             wish = _wishes.pop(next(iter(_wishes)))
-        try:
-            answer = _Answer(wish, sources.frame(wish.data, wish.target), None)
-        except ZygomaError as trouble:
-            answer = _Answer(wish, None, str(trouble))
-        except Exception as trouble:
-            traceback.print_exc()
-            answer = _Answer(wish, None, f"{type(trouble).__name__}: {trouble}")
+        answer = _Answer(wish, *_generated(wish.data, wish.target))
         with _changed:
             _answers[wish.uid] = answer
+
+
+def _generated(data: rig.RigData, target: np.ndarray) -> tuple[np.ndarray | None, str | None]:
+    """The picture, or why there is none."""
+    try:
+        return sources.frame(data, target), None
+    except ZygomaError as trouble:
+        return None, str(trouble)
+    except Exception as trouble:
+        traceback.print_exc()
+        return None, f"{type(trouble).__name__}: {trouble}"
 
 
 def _pulse() -> float:
@@ -143,21 +206,36 @@ def _pulse() -> float:
     if not _suspended:
         for answer in answers.values():
             _show(answer)
+        if any(uid in _asked and _stamp(_asked[uid].photo) != _asked[uid].stamp for uid in _problems):
+            refresh()  # a photo that was missing is back
     return BUSY if waiting or answers or (_worker and _worker.is_alive() and _asked) else IDLE
 
 
 def _show(answer: _Answer) -> None:
     uid = answer.wish.uid
     ob = next((ob for ob in bpy.data.objects if ob.session_uid == uid), None)
-    if ob is None or not rig.is_rig(ob) or sample.is_baked(ob):
+    if ob is None or uid in _settled or not rig.is_rig(ob) or sample.is_baked(ob):
         return
-    if answer.pixels is not None:
+    _put(ob, answer.pixels, answer.problem)
+
+
+def _put(ob: bpy.types.Object, pixels: np.ndarray | None, trouble: str | None, card: bool = False) -> None:
+    """Shows the picture; where there is none the photo, or a card that says why."""
+    uid = ob.session_uid
+    try:
+        if pixels is not None:
+            rig.show(ob, pixels)
+        elif card:
+            rig.show(ob, error_card(*rig.picture(ob).size, trouble or ""))
+        else:
+            rig.show_photo(ob)
+    except ZygomaError as problem:
+        trouble = trouble or str(problem)
+    if not trouble:
         _problems.pop(uid, None)
-        rig.show(ob, answer.pixels)
-    elif _problems.get(uid) != answer.problem:
-        _problems[uid] = answer.problem or ""
-        rig.show_photo(ob)
-        print(f"Zygoma: {ob.name}: {answer.problem}", file=sys.stderr)
+    elif _problems.get(uid) != trouble:
+        _problems[uid] = trouble
+        print(f"Zygoma: {ob.name}: {trouble}", file=sys.stderr)
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type in {"VIEW_3D", "IMAGE_EDITOR"}:
@@ -172,6 +250,7 @@ def _popup(message: str) -> None:
 
 
 def register() -> None:
+    resume()  # disabling Zygoma suspended it
     bpy.app.handlers.depsgraph_update_post.append(on_depsgraph_update)
     if not bpy.app.background:
         bpy.app.timers.register(_pulse, first_interval=IDLE, persistent=True)
@@ -183,5 +262,5 @@ def unregister() -> None:
         bpy.app.handlers.depsgraph_update_post.remove(on_depsgraph_update)
     if bpy.app.timers.is_registered(_pulse):
         bpy.app.timers.unregister(_pulse)
-    for kept in (_asked, _problems):
+    for kept in (_asked, _problems, _settled):
         kept.clear()

@@ -11,24 +11,32 @@ MODULES = (preferences, colour, rig_add, source_edit, resets, table_import, bake
 CLASSES = tuple(cls for module in MODULES for cls in module.CLASSES)
 PARTS = (preferences, menus, upkeep, hook, preview)  # what registers more than classes
 
-_register_classes, _unregister_classes = bpy.utils.register_classes_factory(CLASSES)
 _command = None
 
 
 def register() -> None:
+    """All or nothing: Blender calls no `unregister` where this raises."""
     global _command
-    _register_classes()
-    for part in PARTS:
-        part.register()
-    _command = bpy.utils.register_cli_command("zygoma", cli.main)
-    upkeep.on_load()  # enabled while a file with rigs is open
+    try:
+        for cls in CLASSES:
+            bpy.utils.register_class(cls)
+        for part in PARTS:
+            part.register()
+        _command = bpy.utils.register_cli_command("zygoma", cli.main)
+        upkeep.look_at_file()
+    except BaseException:
+        unregister()
+        raise
 
 
 def unregister() -> None:
+    """Takes back what is registered, be it all or the beginning."""
     global _command
     if _command is not None:
         bpy.utils.unregister_cli_command(_command)
         _command = None
     for part in reversed(PARTS):
         part.unregister()
-    _unregister_classes()
+    for cls in reversed(CLASSES):
+        if cls.is_registered:
+            bpy.utils.unregister_class(cls)

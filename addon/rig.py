@@ -164,8 +164,13 @@ def image_node(ob: bpy.types.Object) -> bpy.types.ShaderNodeTexImage:
 
 
 def show(ob: bpy.types.Object, pixels: np.ndarray) -> None:
-    """Puts pixels uint8 [H,W,3] into the rig's picture. Raises ZygomaError where they do not fit."""
-    material.write_pixels(picture(ob), pixels)
+    """Puts pixels uint8 [H,W,3] into the rig's picture, outside renders. Raises ZygomaError where they do not fit.
+
+    The tag makes viewports start over: else they go on averaging the old face with the new one.
+    """
+    image = picture(ob)
+    material.write_pixels(image, pixels)
+    image.update_tag()
 
 
 def show_photo(ob: bpy.types.Object) -> None:
@@ -176,6 +181,7 @@ def show_photo(ob: bpy.types.Object) -> None:
         if tuple(image.size) != photo.pixels.shape[1::-1]:
             raise ZygomaError(f"{ob.name}: its photo has another size by now; put the old one back, or make a new rig.")
         material.pack_photo(image, photo)
+    image.update_tag()
 
 
 def why_not_editable(ob: bpy.types.Object) -> str | None:

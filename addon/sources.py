@@ -160,7 +160,7 @@ def _verify(path: Path, sha256: str) -> None:
         now = path.stat()
     except OSError as problem:
         raise PhotoError(
-            f"{path}: the rig's photo is not there ({problem.strerror}); put it back, or set the rig's photo anew."
+            f"{path}: the rig's photo is not there ({problem.strerror}); put it back, or choose it by Find Photo."
         ) from problem
     stamp = (now.st_mtime_ns, now.st_size)
     with _lookup:

@@ -7,7 +7,7 @@ import sys
 import bpy
 from bpy.app.handlers import persistent
 
-from . import hook, material, preview, properties, rig, sample
+from . import hook, material, preferences, preview, properties, rig, sample
 from .core.errors import ZygomaError
 
 _objects = 0  # how many the file held when copies were last looked for
@@ -23,9 +23,24 @@ def separate() -> None:
             material.make_single(ob, rigs[:i])
 
 
+def look_at_file() -> None:
+    """When Zygoma is enabled while a file with rigs is open.
+
+    Blender hides the file from an add-on that it enables, and shows it at the next timer. In background no timer runs:
+    there the first update of the depsgraph gives rigs their own pictures.
+    """
+    global _objects
+    _objects = 0
+    if hasattr(bpy.data, "objects"):
+        on_load()
+    else:
+        bpy.app.timers.register(on_load, first_interval=0)
+
+
 @persistent
 def on_load(*_):
     """session_uids are new, and a file may have been put together by a script without Zygoma."""
+    preferences.take_over()  # folders of packs may stand beside the file
     separate()
     preview.refresh()
 
@@ -86,10 +101,14 @@ def register() -> None:
 
 def unregister() -> None:
     """What no longer follows its sliders shows the photo, not the last face."""
+    for name, handler in HANDLERS:
+        if handler in getattr(bpy.app.handlers, name):
+            getattr(bpy.app.handlers, name).remove(handler)
+    if bpy.app.timers.is_registered(on_load):
+        bpy.app.timers.unregister(on_load)
+    if not hasattr(bpy.data, "objects"):  # taken back before Zygoma ever saw the file
+        return
     for ob in rig.rigs():
         image = material.picture_of(ob)
         if image is not None and ob.library is None and not sample.is_baked(ob):
             material.to_packed(image)
-    for name, handler in HANDLERS:
-        if handler in getattr(bpy.app.handlers, name):
-            getattr(bpy.app.handlers, name).remove(handler)

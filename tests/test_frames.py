@@ -2,13 +2,16 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -221,3 +224,41 @@ def test_movie_into_a_vanished_folder(tmp_path):
     ):
         for frame in shades(3):
             movie.write(frame)
+
+
+FILMED = """
+import sys
+from pathlib import Path
+import numpy as np
+from addon.core.errors import OutputError
+from addon.core.frames import MovieWriter
+import imageio_ffmpeg
+assert Path(imageio_ffmpeg.__file__).is_relative_to(sys.argv[1])
+try:
+    with MovieWriter(Path(sys.argv[1]) / "a.mp4", 25) as movie:
+        movie.write(np.zeros((64, 64, 3), np.uint8))
+except OutputError as problem:
+    print(problem)
+"""
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["not executable", "none"])
+def test_ffmpeg_unpacked_by_blender_is_not_executable(tmp_path, there):
+    import imageio_ffmpeg
+
+    packaged = Path(imageio_ffmpeg.__file__).parent
+    shutil.copytree(packaged, tmp_path / "imageio_ffmpeg")
+    for program in (tmp_path / "imageio_ffmpeg" / "binaries").glob("ffmpeg-*"):
+        program.chmod(0o644)
+        if not there:
+            program.unlink()
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", FILMED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        env={"PATH": str(tmp_path), "PYTHONPATH": paths},
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.mp4").exists() == there
+    assert ("movies need ffmpeg" in done.stdout) != there

@@ -121,7 +121,7 @@ def test_pose_is_the_trackers(generator, read, name):
 def assert_same_units(ours, theirs):
     apart = dict(zip(UNITS, np.abs(ours[AT_UNITS] - theirs[AT_UNITS]), strict=True))
     assert apart.pop("AU25") <= PARTED + READ_AGAIN  # shut lips may cross the threshold from which they count as open
-    assert apart.pop("AU26") <= 3 * READ_AGAIN  # a narrow gap tells little of the jaw
+    assert apart.pop("AU26") <= 4 * READ_AGAIN  # a narrow gap tells little of the jaw
     assert max(apart.values()) <= READ_AGAIN, apart
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+from pathlib import Path
 
 import bpy
+import bpy_restrict_state
 import numpy as np
 import pytest
 import stage as staging
 from conftest import ROOT
 
 import addon
-from addon import curves, material, panels, registration, rig, sample
+from addon import curves, material, panels, preferences, registration, rig, sample, upkeep
 from addon.core.attributes import ATTRIBUTES
 from addon.properties import KEYS
 
@@ -99,10 +102,86 @@ def test_twice_on_and_off_leaves_nothing_behind():
     assert [len(entries) for entries in during[1]["menus"].values()] == [1, 1] and during[1]["command"]
 
 
+@pytest.fixture
+def restricted(monkeypatch):
+    """Hides the file as Blender does while it enables an add-on: in bpy as a module that does not happen by itself."""
+    monkeypatch.setattr(bpy_restrict_state, "_bpy", bpy)
+    return bpy_restrict_state.RestrictBlend()
+
+
+def test_blender_hides_the_file_from_an_add_on_that_it_enables(stage, restricted):
+    before = footprint()
+    ob = stage.rig()
+    twin = ob.copy()
+    stage.scene.collection.objects.link(twin)
+    assert material.material_of(ob) == material.material_of(twin)
+    with restricted:
+        assert not hasattr(bpy.data, "objects")
+        addon.register()
+    assert footprint()["command"] and bpy.app.timers.is_registered(upkeep.on_load)
+    bpy.context.view_layer.update()
+    assert material.material_of(ob) != material.material_of(twin), "copied before Zygoma was enabled"
+    addon.unregister()
+    assert footprint() == before and not bpy.app.timers.is_registered(upkeep.on_load)
+
+
+def test_folders_of_packs_beside_the_file_wait_until_the_file_is_seen(stage, restricted, monkeypatch):
+    bpy.ops.wm.save_as_mainfile(filepath=str(stage.folder / "scene.blend"))
+    addon.register()
+    monkeypatch.setattr(preferences, "__package__", "addon")
+    entry = bpy.context.preferences.addons.new()
+    entry.module = "addon"
+    try:
+        for path in ("//packs", "/somewhere"):
+            entry.preferences.pack_folders.add()["path"] = path
+        with restricted:
+            preferences.take_over()
+        assert preferences.settings().pack_folders == (Path("/somewhere"),)
+        upkeep.on_load()
+        assert preferences.settings().pack_folders == (stage.folder / "packs", Path("/somewhere"))
+    finally:
+        bpy.context.preferences.addons.remove(entry)
+        addon.unregister()
+
+
+@pytest.mark.parametrize("fails", ["first class", "last class", "first part", "last part", "command", "the file"])
+@pytest.mark.parametrize("hidden", [False, True], ids=["seen", "hidden"])
+def test_what_fails_half_way_leaves_nothing_registered(stage, restricted, monkeypatch, fails, hidden):
+    class Broken(bpy.types.Operator):
+        bl_idname = "no dot in it"
+        bl_label = ""
+
+    def trouble(*_):
+        raise RuntimeError("the reason")
+
+    before = footprint()
+    classes, parts = registration.CLASSES, registration.PARTS
+    if fails == "first class":
+        monkeypatch.setattr(registration, "CLASSES", (Broken, *classes))
+    elif fails == "last class":
+        monkeypatch.setattr(registration, "CLASSES", (*classes, Broken))
+    elif fails == "first part":
+        monkeypatch.setattr(parts[0], "register", trouble)
+    elif fails == "last part":
+        monkeypatch.setattr(parts[-1], "register", trouble)
+    elif fails == "command":
+        monkeypatch.setattr(registration.cli, "main", "not callable")
+    else:
+        monkeypatch.setattr(upkeep, "look_at_file", trouble)
+    with pytest.raises((RuntimeError, TypeError, ValueError)), restricted if hidden else contextlib.nullcontext():
+        addon.register()
+    assert footprint() == before
+    monkeypatch.undo()
+    addon.register()
+    addon.unregister()
+    assert footprint() == before
+
+
 COMMAND = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-import addon_utils, bpy
+import addon_utils, bpy, bpy_restrict_state
+bpy_restrict_state._bpy = bpy  # the file is hidden while an add-on is enabled, as in Blender itself
 for _ in range(2):
     module = addon_utils.enable("addon", default_set=True)
     assert module is not None and hasattr(bpy.types, "ZYGOMA_OT_rig_add")

@@ -173,9 +173,7 @@ class MovieWriter:
             raise self._failure() from problem
 
     def _start(self, width: int, height: int) -> subprocess.Popen:
-        import imageio_ffmpeg
-
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-nostdin"]
+        command = [self._ffmpeg(), "-y", "-loglevel", "error", "-nostdin"]
         command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{self.fps:.6g}"]
         command += ["-i", "-", "-an", "-c:v", "libx264", "-preset", "fast", "-crf", CRF, "-pix_fmt", "yuv420p"]
         command += ["-vf", "scale=out_color_matrix=bt709:out_range=tv", "-colorspace", "bt709"]
@@ -193,6 +191,21 @@ class MovieWriter:
             )
         except OSError as problem:
             raise OutputError(f"{self.path}: ffmpeg cannot be started ({problem.strerror}); reinstall it.") from problem
+
+    def _ffmpeg(self) -> str:
+        """imageio-ffmpeg's own program, else one on the PATH. Raises OutputError."""
+        import imageio_ffmpeg
+
+        for program in (Path(imageio_ffmpeg.__file__).parent / "binaries").glob("ffmpeg-*"):
+            if not os.access(program, os.X_OK):  # Blender drops the bit where it unpacks an extension's wheels
+                with contextlib.suppress(OSError):
+                    program.chmod(program.stat().st_mode | 0o111)
+        try:
+            return imageio_ffmpeg.get_ffmpeg_exe()
+        except RuntimeError as problem:
+            raise OutputError(
+                f"{self.path}: movies need ffmpeg, and there is none that runs; install it, or write images."
+            ) from problem
 
     def _finish(self) -> None:
         if self._process is None:

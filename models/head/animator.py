@@ -18,14 +18,16 @@ from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
 from addon.core.mesh.layout import CAMERA_DISTANCE, STATE
 
 NEWTON_STEPS = 3
-LEAST_DETERMINANT = 0.3
+LEAST_DETERMINANT = 0.1
+LEAST_SPACING = 0.1  # of the grid's: how far skin that turns away is squeezed
+HIDDEN_REACH = (1, 2, 4, 8, 16)  # nodes: doubled, so that up to 31 of them hide behind one
 LARGEST_STEP = 0.06
 # Share of the crop (left, right, top, bottom) outside which no opening ever lies; the jaw's part of it.
 WINDOW = (0.18, 0.82, 0.20, 0.82)
 JAW_WINDOW = (0.26, 0.74, 0.42, 0.82)
 BLINK, LID_RAISER, LID_TIGHTENER, LIPS_PART = (UNITS.index(u) for u in ("AU45", "AU05", "AU07", "AU25"))
-# Of pitch, yaw, roll: what the fields' flattened depth and the taper take away from a turn, as readers see it.
-TURN_GAINS = (1.18, 1.16, 1.0)
+# Of pitch, yaw, roll: what the taper takes away from a turn, as readers see it.
+TURN_GAINS = (1.12, 1.25, 1.0)
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
 LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
@@ -78,15 +80,15 @@ def put(base: Tensor, part: Tensor, bounds) -> Tensor:
     return torch.cat([base[..., :y0, :], rows, base[..., y1:, :]], -2)
 
 
-def sample(texture: Tensor, at: Tensor) -> Tensor:
-    """Bilinear samples of `texture` [N,C,n,n] at crop units [N,2,H,W] -> [N,C,H,W]; the border goes on outside.
+def sample(texture: Tensor, at: Tensor, mode: str = "bilinear") -> Tensor:
+    """Samples of `texture` [N,C,n,n] at crop units [N,2,H,W] -> [N,C,H,W]; the border goes on outside.
 
     ONNX Runtime's CPU kernel is three times as fast with zeros for padding and corners not aligned, so the border's
     continuation and the corners' alignment are done on the coordinates.
     """
     n = texture.shape[-1]
     at = at.clamp(-1, 1) * ((n - 1) / n)
-    return F.grid_sample(texture, at.permute(0, 2, 3, 1), padding_mode="zeros", align_corners=False)
+    return F.grid_sample(texture, at.permute(0, 2, 3, 1), mode=mode, padding_mode="zeros", align_corners=False)
 
 
 def sample_layer(layer: Tensor, at: Tensor) -> Tensor:
@@ -107,6 +109,39 @@ def slopes(field: Tensor, step: float) -> tuple[Tensor, Tensor]:
     dx = F.pad(field[..., 2:] - field[..., :-2], (1, 1, 0, 0)) / (2 * step)
     dy = F.pad(field[..., 2:, :] - field[..., :-2, :], (0, 0, 1, 1)) / (2 * step)
     return dx, dy
+
+
+def unfolded(displacement: Tensor, turn: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor]:
+    """Forward displacements [B,2,G,G] without folds, and for each node the way to what shows in its place [B,2,G,G].
+
+    What turns away behind nearer skin is squeezed to a line beside it, and that line shows the nearer skin. Nearer skin
+    slides over what lies on the side that it moves to, so order is kept from the other side on: along rows for the
+    turn's share of yaw, along columns for that of pitch. turn [B,3,3].
+    """
+    place = nodes + displacement
+    x, x_front = in_order(place[:, :1], nodes[:, :1], turn[:, 0, 2].view(-1, 1, 1, 1) > 0)
+    y, y_front = in_order(
+        place[:, 1:].transpose(2, 3), nodes[:, 1:].transpose(2, 3), turn[:, 1, 2].view(-1, 1, 1, 1) > 0
+    )
+    moved = torch.cat([x, y.transpose(2, 3)], 1) - nodes
+    return moved, torch.cat([x_front, y_front.transpose(2, 3)], 1)
+
+
+def in_order(place: Tensor, node: Tensor, to_lower: Tensor) -> tuple[Tensor, Tensor]:
+    """Places [B,1,G,G] of nodes [1,1,G,G] that rise along the rows: where `to_lower`, they give way downwards, else up.
+
+    Returns the places and, for each node that gave way, how far along the row what hides it lies.
+    """
+    least = LEAST_SPACING * 2 / (place.shape[-1] - 1)
+    side = torch.where(to_lower, 1.0, -1.0)  # both cases as the one in which places give way downwards
+    place, node = (torch.where(to_lower, t, -t.flip(3)) for t in (place, node.expand_as(place)))
+    front = node
+    for reach in HIDDEN_REACH:
+        limit = F.pad(place[..., reach:], (0, reach), value=9.0) - reach * least
+        front = torch.where(limit < place, F.pad(front[..., reach:], (0, reach)), front)
+        place = torch.minimum(place, limit)
+    way = front - node
+    return torch.where(to_lower, place, -place.flip(3)), side * torch.where(to_lower, way, way.flip(3))
 
 
 def inverse(displacement: Tensor, nodes: Tensor) -> Tensor:
@@ -156,8 +191,9 @@ class Animator(nn.Module):
         weights = torch.cat([change, seal], 1)
         move = lambda field: (weights @ field.flatten(1)).view(batch, 3, g, g)  # noqa: E731
         still = torch.zeros(batch, 3, g, g)
-        forward_map = torch.cat([displaced(move(motion_above)), displaced(move(motion_below)), displaced(still)])
-        u = inverse(forward_map, nodes)
+        moves = torch.cat([displaced(move(motion_above)), displaced(move(motion_below)), displaced(still)])
+        moves, front = unfolded(moves, turn.repeat(3, 1, 1), nodes)
+        u = inverse(moves, nodes)
         flow_above, flow_below, flow_rigid = (u - nodes).chunk(3)
 
         # How much of a pixel's neighbourhood is stretched: 1 - area in the photo / area in the picture.
@@ -166,20 +202,23 @@ class Animator(nn.Module):
         zone = sample((change @ creases.flatten(1)).view(batch, 1, g, g), nodes + flow_below)
         shift = look @ (scale * EYE_RADIUS * source_rotation[:2] @ torch.tensor(LOOKS)).t()  # [B,2] in the photo
         flow_eyes = flow_rigid - sample(eyes.expand(batch, -1, -1, -1), nodes + flow_rigid) * shift.view(batch, 2, 1, 1)
-        moved = lambda flow: (flow.abs().amax(1, keepdim=True) * (size * 2)).clamp(0, 1)  # noqa: E731  1: half a pixel
-        fields = [flow_above, flow_below, flow_rigid, flow_eyes, zone, stretch, moved(flow_above), moved(flow_below)]
-        flow_above, flow_below, flow_rigid, flow_eyes, zone, stretch, moved_above, moved_below = upsample(
-            torch.cat(fields, 1).transpose(0, 1), size
-        ).split([2, 2, 2, 2, 1, 1, 1, 1])
+        changed = torch.cat([change, look, attributes[:, AT_POSE] - own], 1).abs().amax(1).view(batch, 1, 1, 1)
+        moved = torch.cat([flow_above, flow_below, flow_eyes], 1).abs().amax(1, keepdim=True) * (size * 2)
+        alpha = torch.maximum(moved, zone.abs() * 255).clamp(0, 1) * (changed * 1e4).clamp(0, 1)  # 1: half a pixel
+        flow_above, flow_below, flow_eyes, zone, stretch, alpha = upsample(
+            torch.cat([flow_above, flow_below, flow_eyes, zone, stretch, alpha], 1).transpose(0, 1), size
+        ).split([2, 2, 2, 1, 1, 1])
         window, jaw_window = box(WINDOW, size), box(JAW_WINDOW, size)
         travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
 
-        full = sample_layer(below, pixels + flow_below)
+        at = pixels + flow_below
+        hidden_by = sample(front[batch : 2 * batch], at.transpose(0, 1), "nearest").transpose(0, 1)
+        full = sample_layer(below, at + hidden_by)
         shade = 1 + full[4:] * zone
         skin, mask_below = full[:3] * shade, cut(full[3:4], window)
-        upper = sample_layer(above, cut(pixels + flow_above, window))
+        upper = sample_layer(above, cut(pixels + flow_above + hidden_by, window))
         behind = sample_layer(inner, cut(pixels + flow_eyes, window))
-        lower = sample_layer(jaw, cut(pixels + flow_rigid - travel.view(2, batch, 1, 1), jaw_window))
+        lower = sample_layer(jaw, cut(pixels + flow_eyes - travel.view(2, batch, 1, 1), jaw_window))
 
         lash = (4 * (change[:, BLINK] - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
         mask_above, rgb_above = upper[3:4], upper[:3] * (1 - lash * (1 - upper[4:])) * cut(shade, window)
@@ -194,15 +233,9 @@ class Animator(nn.Module):
         rgb = put(skin, mask_above * rgb_above + (1 - mask_above) * covered, window)
 
         open_now = (1 - mask_above) * (1 - mask_below)
-        nothing = torch.zeros_like(zone)
-        drawn = (shade - 1).abs()
-        changed = torch.cat([change, look, attributes[:, AT_POSE] - own], 1).abs().amax(1).view(1, batch, 1, 1)
-        alpha = torch.maximum(moved_below, drawn * 255)
-        alpha = torch.maximum(alpha, put(nothing, torch.maximum(4 * open_now, cut(moved_above, window)), window))
-        alpha = alpha.clamp(0, 1) * (changed * 1e4).clamp(0, 1)
-        synthetic = torch.maximum(stretch, drawn * 4)
-        synthetic = torch.maximum(synthetic, put(nothing, open_now * (1 - behind[4:]), window))
-        synthetic = synthetic.clamp(0, 1) * (alpha > 0)
+        synthetic = torch.maximum(stretch, (shade - 1).abs() * 4)
+        revealed = torch.maximum(cut(synthetic, window), open_now * (1 - behind[4:]))
+        synthetic = put(synthetic, revealed, window) * (alpha > 0)
 
         levels = lambda t: (t * 255 + 0.5).clamp(0, 255).to(torch.uint8)  # noqa: E731
         return levels(rgb).permute(1, 2, 3, 0), levels(alpha)[0], levels(synthetic)[0]

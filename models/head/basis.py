@@ -64,25 +64,34 @@ def derive(head: AnnyHead) -> dict[str, np.ndarray]:
     mean = people.mean(0)
     identity = _components((people - mean).reshape(PEOPLE, -1), np.unique(index[corners]), len(mean))
 
+    motion, travel = motions(head, mean)
+    return {
+        "mean": mean,
+        "identity": identity.astype(np.float16),
+        "motion": motion.astype(np.float16),
+        "triangles": index[triangles].astype(np.int32),
+        "jaw_travel": travel.astype(np.float32),
+        "landmark_triangles": index[corners].astype(np.int32),
+        "landmark_weights": weights,
+        "landmark_spread": spread,
+    }
+
+
+def motions(head: AnnyHead, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each Action Unit at full strength: how the skin moves [U,V,3], how the lower teeth do [U,3]. mean [V,3]."""
+    found = np.load(LANDMARKS)
+    keep = _skin(head, found["triangles"])
+    index = np.cumsum(keep) - 1
     motion, travel = [], []
     lower_teeth = head.part == PARTS.index("helper-lower-teeth")
     for unit in UNITS:
         moved = head.action(ACTIONS[unit]) * STRENGTH.get(unit, 1.0)
         motion.append(to_camera(head.subdivide @ moved)[keep])
         travel.append(to_camera(moved[lower_teeth]).mean(0))
-    chin = (weights[CHIN][:, None] * mean[index[corners[CHIN]]]).sum(0)
+    chin = (found["weights"][CHIN][:, None] * mean[index[found["triangles"][CHIN]]]).sum(0)
     near_chin = np.exp(-(((mean - chin) / (CHIN_RADIUS * 10)) ** 2).sum(1))[:, None]
     motion[UNITS.index("AU17")] += near_chin * np.array([0, -CHIN_LIFT, -CHIN_FORWARD]) * 10
-    return {
-        "mean": mean,
-        "identity": identity.astype(np.float16),
-        "motion": np.array(motion, np.float16),
-        "triangles": index[triangles].astype(np.int32),
-        "jaw_travel": np.array(travel, np.float32),
-        "landmark_triangles": index[corners].astype(np.int32),
-        "landmark_weights": weights,
-        "landmark_spread": spread,
-    }
+    return np.array(motion), np.array(travel)
 
 
 def _skin(head: AnnyHead, corners: np.ndarray) -> np.ndarray:

@@ -59,7 +59,8 @@ def _zones(p: np.ndarray, e: float, x: np.ndarray, y: np.ndarray) -> dict[str, n
     """Soft areas of the face, 0..1; `p` landmarks, `e` the eye distance."""
 
     def bump(cx, cy, width, height, wide=4, high=4):
-        return np.exp(-(((x - cx) / (width * e)) ** wide) - ((y - cy) / (height * e)) ** high)
+        across = np.exp(-(((x[0] - cx) / (width * e)) ** wide))
+        return np.exp(-(((y[:, :1] - cy) / (height * e)) ** high)) * across
 
     u = (x - p[9, 0]) / e
     over_brow = (curve(p, BROW_LINE, x) - y) / e

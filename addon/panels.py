@@ -10,6 +10,7 @@ from .core.errors import ZygomaError
 from .operators.bake import CLASSES as BAKE
 from .operators.clip_render import CLASSES as CLIP
 from .operators.clips_render import CLASSES as CLIPS
+from .operators.movie_import import ZYGOMA_OT_movie_import
 from .operators.resets import REGIONS, ZYGOMA_OT_key_all, ZYGOMA_OT_reset
 from .operators.rig_add import ZYGOMA_OT_rig_add
 from .operators.source_edit import (
@@ -133,6 +134,7 @@ class ZYGOMA_PT_motion(_RigPanel, bpy.types.Panel):
 
     def draw(self, context):
         self.layout.operator(ZYGOMA_OT_table_import.bl_idname, icon="IMPORT")
+        self.layout.operator(ZYGOMA_OT_movie_import.bl_idname, icon="FILE_MOVIE")
         if reason := no_import(context):
             _wrapped(self.layout, reason, context.region.width)
 

@@ -5,9 +5,21 @@ from __future__ import annotations
 import bpy
 
 from . import cli, colour, hook, menus, panels, preferences, preview, upkeep
-from .operators import bake, clip_render, clips_render, resets, rig_add, source_edit, table_import
+from .operators import bake, clip_render, clips_render, movie_import, resets, rig_add, source_edit, table_import
 
-MODULES = (preferences, colour, rig_add, source_edit, resets, table_import, bake, clip_render, clips_render, panels)
+MODULES = (
+    preferences,
+    colour,
+    rig_add,
+    source_edit,
+    resets,
+    table_import,
+    movie_import,
+    bake,
+    clip_render,
+    clips_render,
+    panels,
+)
 CLASSES = tuple(cls for module in MODULES for cls in module.CLASSES)
 PARTS = (preferences, menus, upkeep, hook, preview)  # what registers more than classes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import bpy
 
@@ -42,12 +43,13 @@ class FrameRange:
 class Running:
     """The work that goes on beside the window, one at a time."""
 
-    work: clip_render.Work | None = None
-    finish: Callable[[clip_render.Work], None] | None = None
+    work: Any = None
+    finish: Callable[[Any], None] | None = None
+    clean: Callable[[], None] | None = None
 
 
 class ZYGOMA_OT_clip_progress(bpy.types.Operator):
-    """Render the clips that were prepared, off the main thread; Esc cancels"""
+    """Do the work that was prepared, off the main thread; Esc cancels"""
 
     bl_idname = "zygoma.clip_progress"
     bl_label = "Render Clips"
@@ -80,7 +82,7 @@ class ZYGOMA_OT_clip_progress(bpy.types.Operator):
         manager.progress_end()
         context.workspace.status_text_set(None)
         work, Running.work = Running.work, None
-        return conclude(self, work, Running.finish)
+        return conclude(self, work, Running.finish, Running.clean)
 
     def cancel(self, context):
         """The window closes or another file is opened."""
@@ -89,16 +91,20 @@ class ZYGOMA_OT_clip_progress(bpy.types.Operator):
         self.end(context)
 
 
-def go(operator, context, work: clip_render.Work, finish=None) -> set[str]:
-    """Renders the work: beside the window where the operator was invoked there, else at once.
+def go(operator, context, work, finish=None, clean=None) -> set[str]:
+    """Does the work (a clip_render.Work, or what has its members): beside the window where the operator was invoked
+    there, else at once.
 
-    finish(work) is called on the main thread after the last frame of work that was not cancelled.
+    finish(work) is called on the main thread after the last frame of work that was not cancelled, clean() at the end in
+    any case.
     """
     if Running.work is not None:
-        operator.report({"ERROR"}, "Clips are being rendered already: wait for them, or cancel them with Esc.")
+        operator.report({"ERROR"}, "Other frames are on their way: wait for them, or cancel them with Esc.")
+        if clean:
+            clean()
         return {"CANCELLED"}
     if operator.options.is_invoke and not bpy.app.background:
-        Running.work, Running.finish = work, finish
+        Running.work, Running.finish, Running.clean = work, finish, clean
         bpy.ops.zygoma.clip_progress("INVOKE_DEFAULT")
         return {"FINISHED"}
     manager = context.window_manager
@@ -107,17 +113,20 @@ def go(operator, context, work: clip_render.Work, finish=None) -> set[str]:
         work.run(lambda done, total: manager.progress_update(done))
     finally:
         manager.progress_end()
-    return conclude(operator, work, finish)
+    return conclude(operator, work, finish, clean)
 
 
-def conclude(operator, work: clip_render.Work, finish) -> set[str]:
+def conclude(operator, work, finish, clean=None) -> set[str]:
     """Reports, and hands finished work over."""
-    if finish and work.reports and not work.cancelled.is_set():
-        try:
+    try:
+        if finish and work.reports and not work.cancelled.is_set():
             finish(work)
-        except ZygomaError as problem:
-            operator.report({"ERROR"}, str(problem))
-            return {"CANCELLED"}
+    except ZygomaError as problem:
+        operator.report({"ERROR"}, str(problem))
+        return {"CANCELLED"}
+    finally:
+        if clean:
+            clean()
     level = "ERROR" if work.failed else "WARNING" if work.cancelled.is_set() else "INFO"
     operator.report({level}, work.summary())
     return {"FINISHED"} if work.reports and not work.cancelled.is_set() else {"CANCELLED"}

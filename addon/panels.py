@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
+import blf
 import bpy
 
-from . import colour, preview, properties, rig, sample, sources
+from . import colour, preview, properties, rig, sample, shading, sources
 from .core.attributes import ATTRIBUTES, named
 from .core.errors import ZygomaError
-from .operators.bake import CLASSES as BAKE
-from .operators.clip_render import CLASSES as CLIP
-from .operators.clips_render import CLASSES as CLIPS
+from .operators.bake import ZYGOMA_OT_bake, ZYGOMA_OT_bake_clear, ZYGOMA_OT_frames_write
+from .operators.clip_render import ZYGOMA_OT_clip_render
+from .operators.clips_render import ZYGOMA_OT_clips_render
 from .operators.movie_import import ZYGOMA_OT_movie_import
 from .operators.resets import REGIONS, ZYGOMA_OT_key_all, ZYGOMA_OT_reset
 from .operators.rig_add import ZYGOMA_OT_rig_add
@@ -21,6 +22,8 @@ from .operators.source_edit import (
 )
 from .operators.table_import import ZYGOMA_OT_table_import
 from .operators.table_import import disabled_reason as no_import
+
+MARGINS, ICON = 68, 20  # of a label in a box in the sidebar, in units of the interface's scale
 
 
 class _Panel:
@@ -44,17 +47,21 @@ class ZYGOMA_PT_main(_Panel, bpy.types.Panel):
     def draw(self, context):
         layout = self.layout
         layout.operator(ZYGOMA_OT_rig_add.bl_idname, icon="USER")
-        if change := colour.problem(context.scene):
-            box = layout.box()
-            box.label(text=change, icon="ERROR")
-            box.operator(colour.ZYGOMA_OT_colour_standard.bl_idname)
+        for change, cure in (
+            (colour.problem(context.scene), colour.ZYGOMA_OT_colour_standard),
+            (shading.problem(context.space_data), shading.ZYGOMA_OT_shading_texture),
+        ):
+            if change:
+                box = layout.box()
+                _wrapped(box, change, context, icon="ERROR")
+                box.operator(cure.bl_idname)
         ob = rig.active(context)
         if ob is None:
             layout.label(text="Select a face rig", icon="INFO")
             return
         for reason in (preview.problem(ob), rig.why_not_editable(ob)):
             if reason:
-                _wrapped(layout, reason, context.region.width)
+                _wrapped(layout.box(), reason, context, icon="ERROR")
 
 
 class ZYGOMA_PT_source(_RigPanel, bpy.types.Panel):
@@ -66,7 +73,7 @@ class ZYGOMA_PT_source(_RigPanel, bpy.types.Panel):
         try:
             data = rig.read(ob)
         except ZygomaError as problem:
-            _wrapped(layout, str(problem), context.region.width)
+            _wrapped(layout.box(), str(problem), context, icon="ERROR")
             return
         column = layout.column(align=True)
         column.label(text=f"Photo: {Path(data.photo_path).name}", icon="IMAGE_DATA")
@@ -78,9 +85,10 @@ class ZYGOMA_PT_source(_RigPanel, bpy.types.Panel):
         column.label(text=f"Pack: {data.pack_id}")
         column.label(text=f"Crop: {data.size} px" if data.size else "Crop: the face's own size")
         device = sources.device()
-        column.label(text=f"Device: {device[0]} ({device[1]})" if device else "Device: known at the first picture")
+        where = f"{device[0]} ({device[1]})" if device else "known at the first picture"
+        _wrapped(column, f"Device: {where}", context)
         column = layout.column(align=True)
-        column.operator(ZYGOMA_OT_face_pick.bl_idname, icon="RESTRICT_SELECT_OFF")
+        column.operator(ZYGOMA_OT_face_pick.bl_idname, icon="EYEDROPPER")
         column.operator(ZYGOMA_OT_source_edit.bl_idname, icon="GREASEPENCIL")
         column.operator(ZYGOMA_OT_source_read.bl_idname, icon="FILE_REFRESH")
 
@@ -108,6 +116,8 @@ class ZYGOMA_PT_sliders(_RigPanel, bpy.types.Panel):
     def draw(self, context):
         ob = rig.active(context)
         layout = self.layout
+        if sample.is_baked(ob):
+            _wrapped(layout.box(), "Baked: the sliders do nothing until Clear Bake", context, icon="INFO")
         column = layout.column(align=True)
         for key in properties.WEIGHTS:
             if key in ob:
@@ -136,7 +146,7 @@ class ZYGOMA_PT_motion(_RigPanel, bpy.types.Panel):
         self.layout.operator(ZYGOMA_OT_table_import.bl_idname, icon="IMPORT")
         self.layout.operator(ZYGOMA_OT_movie_import.bl_idname, icon="FILE_MOVIE")
         if reason := no_import(context):
-            _wrapped(self.layout, reason, context.region.width)
+            _wrapped(self.layout.box(), reason, context, icon="INFO")
 
 
 class ZYGOMA_PT_output(_RigPanel, bpy.types.Panel):
@@ -144,24 +154,41 @@ class ZYGOMA_PT_output(_RigPanel, bpy.types.Panel):
 
     def draw(self, context):
         layout = self.layout
-        for cls in (*CLIP, *CLIPS, *BAKE):
-            if issubclass(cls, bpy.types.Operator):
-                layout.operator(cls.bl_idname)
+        for cls in (
+            ZYGOMA_OT_clip_render,
+            ZYGOMA_OT_clips_render,
+            ZYGOMA_OT_bake,
+            ZYGOMA_OT_bake_clear,
+            ZYGOMA_OT_frames_write,
+        ):
+            layout.operator(cls.bl_idname)
         ob = rig.active(context)
         if ob.get(sample.FRAMES):
             layout.label(text=f"Frames: {ob[sample.FRAMES]}")
 
 
-def _wrapped(layout, text: str, width: int) -> None:
-    """A sentence in lines that fit the sidebar."""
-    box = layout.box().column(align=True)
-    line, most = "", max(20, width // 8)
+def _wrapped(layout, text: str, context, icon: str = "NONE") -> None:
+    """A sentence in lines that fit the sidebar, the icon before the first."""
+    preferences = context.preferences
+    scale = preferences.system.ui_scale
+    room = context.region.width - (MARGINS + (ICON if icon != "NONE" else 0)) * scale
+    column = layout.column(align=True)
+    for line in lines(text, preferences.ui_styles[0].widget.points * scale, room):
+        column.label(text=line, icon=icon)
+        icon = "NONE" if icon == "NONE" else "BLANK1"
+
+
+def lines(text: str, size: float, room: float) -> list[str]:
+    """The words in lines no wider than `room` pixels, in Blender's own font at this size; a word is never cut."""
+    blf.size(0, size)
+    found: list[str] = []
     for word in text.split():
-        if line and len(line) + len(word) >= most:
-            box.label(text=line)
-            line = ""
-        line = f"{line} {word}".strip()
-    box.label(text=line, icon="NONE")
+        longer = f"{found[-1]} {word}" if found else word
+        if found and blf.dimensions(0, longer)[0] <= room:
+            found[-1] = longer
+        else:
+            found.append(word)
+    return found
 
 
 CLASSES = (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import bpy
 
-from . import cli, colour, hook, menus, panels, preferences, preview, upkeep
+from . import cli, colour, hook, menus, panels, preferences, preview, shading, upkeep
 from .operators import bake, clip_render, clips_render, movie_import, resets, rig_add, source_edit, table_import
 
 MODULES = (
     preferences,
     colour,
+    shading,
     rig_add,
     source_edit,
     resets,

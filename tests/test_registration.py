@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -15,13 +16,14 @@ import stage as staging
 from conftest import ROOT
 
 import addon
-from addon import curves, material, panels, preferences, registration, rig, sample, upkeep
+from addon import curves, material, panels, preferences, registration, rig, sample, shading, upkeep
 from addon.core.attributes import ATTRIBUTES
 from addon.properties import KEYS
 
 OPERATORS = [cls for cls in registration.CLASSES if issubclass(cls, bpy.types.Operator)]
 ON_RIGS = [cls for cls in OPERATORS if "INTERNAL" not in getattr(cls, "bl_options", ()) and "_add" not in cls.bl_idname]
 ON_RIGS.remove(addon.colour.ZYGOMA_OT_colour_standard)
+ON_RIGS.remove(addon.shading.ZYGOMA_OT_shading_texture)
 KINDS = (bpy.types.Operator, bpy.types.Panel, bpy.types.PropertyGroup, bpy.types.AddonPreferences, bpy.types.Menu)
 
 
@@ -285,6 +287,10 @@ class Layout:
             assert path in data.bl_rna.properties, path
         self.lines += [path] if text is None else [path, text]
 
+    def prop_enum(self, data, path, value):
+        assert value in data.bl_rna.properties[path].enum_items, value
+        self.lines.append(path)
+
     def _icon(self, icon):
         assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items, icon
 
@@ -350,7 +356,39 @@ def test_the_tab_of_a_rig(registered, stage):
     stage.photo.unlink()
     assert "The photo is not where it was" in drawn()
     bpy.context.scene.view_settings.view_transform = "AgX"
-    assert any("AgX changes" in line for line in drawn())
+    assert "AgX changes the photo's colours" in " ".join(drawn())
+
+
+def test_the_tab_offers_what_users_may_call_each_once(registered, stage):
+    bpy.context.view_layer.objects.active = stage.rig()
+    lines = drawn()
+    for label in ("Render Clip", "Render Clips", "Bake to Images", "Clear Bake", "Write Generated Images"):
+        assert lines.count(label) == 1, label
+
+
+@pytest.mark.parametrize("size", [11, 22])
+def test_sentences_fit_the_sidebar(size):
+    import blf  # part of bpy
+
+    for text in ("The view transform AgX changes the photo's colours " * 3, "Unbreakable" * 9, "iiii " * 50):
+        found = panels.lines(text, size, 200)
+        assert " ".join(found) == text.strip()
+        blf.size(0, size)
+        assert all(blf.dimensions(0, line)[0] <= 200 for line in found if " " in line)
+        assert all(blf.dimensions(0, f"{a} {b.split()[0]}")[0] > 200 for a, b in itertools.pairwise(found))
+
+
+def test_a_viewport_in_solid_shading_offers_to_show_textures(registered, stage):
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    space = area.spaces.active
+    with bpy.context.temp_override(window=window, area=area):
+        space.shading.type, space.shading.color_type = "SOLID", "MATERIAL"
+        assert any("Solid shading" in line for line in drawn()) and "Show Textures" in drawn()
+        bpy.ops.zygoma.shading_texture()
+        assert space.shading.color_type == "TEXTURE"
+        assert "Show Textures" not in drawn() and not bpy.ops.zygoma.shading_texture.poll()
+    assert shading.problem(None) is None
 
 
 def test_the_tab_of_a_damaged_rig(registered, stage):
@@ -380,7 +418,8 @@ def test_the_tab_of_a_linked_rig_and_of_a_baked_one(registered, stage):
     curves.write(own, {"AU12": (np.array([1.0, 3.0]), np.array([0.0, 0.5]))}, "Talk")
     stage.scene.frame_end = 3
     assert bpy.ops.zygoma.bake(directory=str(stage.folder / "baked")) == {"FINISHED"}
-    assert sample.is_baked(own) and any("Clear Bake" in line for line in drawn())
+    assert sample.is_baked(own)
+    assert "Baked: the sliders do nothing until Clear Bake" in " ".join(drawn())
 
 
 @pytest.mark.parametrize("name", ["table_import", "movie_import"])

@@ -279,7 +279,15 @@ def test_the_source_is_edited_read_again_and_another_face_picked(stage):
     assert rig.read(ob).box[0] > 190 > first.box[0]
     bpy.ops.zygoma.face_pick(box=first.box)
     assert rig.read(ob).box == pytest.approx(first.box, abs=3)
-    for wrong, words in (({"face": 3}, "no face 3"), ({"box": (9, 9, 5, 5)}, "box is empty")):
+    bpy.ops.zygoma.face_pick(face=2, by="SIZE", box=first.box)
+    assert rig.read(ob).box[0] > 190, "a box that the dialog hides does not count"
+    bpy.ops.zygoma.face_pick(face=2, by="BOX", box=first.box)
+    assert rig.read(ob).box == pytest.approx(first.box, abs=3)
+    for wrong, words in (
+        ({"face": 3}, "no face 3"),
+        ({"box": (9, 9, 5, 5)}, "box is empty"),
+        ({"by": "BOX"}, "box is empty"),
+    ):
         with pytest.raises(RuntimeError, match=words):
             bpy.ops.zygoma.face_pick(**wrong)
     assert rig.read(ob).box == pytest.approx(first.box, abs=3)

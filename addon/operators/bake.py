@@ -31,6 +31,7 @@ class ZYGOMA_OT_bake(FrameRange, bpy.types.Operator):
     directory: bpy.props.StringProperty(
         name="Folder", description="Where the images go, in a folder named like the rig", subtype="DIR_PATH"
     )
+    fields = ("directory", "frame_start", "frame_end")
 
     @classmethod
     def poll(cls, context):
@@ -43,7 +44,7 @@ class ZYGOMA_OT_bake(FrameRange, bpy.types.Operator):
         self.offer_scene_range(context)
         if not self.directory and bpy.data.filepath:
             self.directory = "//zygoma_baked"
-        return context.window_manager.invoke_props_dialog(self, width=500)
+        return context.window_manager.invoke_props_dialog(self, width=500, confirm_text="Bake")
 
     def execute(self, context):
         ob = rig.active(context)
@@ -110,7 +111,7 @@ class ZYGOMA_OT_frames_write(bpy.types.Operator):
 
     def invoke(self, context, _event):
         self.filepath = self.filepath or rig.active(context).get(sample.FRAMES, "") or "//zygoma_frames/face_####.png"
-        return context.window_manager.invoke_props_dialog(self, width=500)
+        return context.window_manager.invoke_props_dialog(self, width=500, confirm_text="Apply")
 
     def execute(self, context):
         rig.active(context)[sample.FRAMES] = self.filepath

@@ -19,8 +19,9 @@ EXISTING = (
 
 
 class FrameRange:
-    """The frames to render, where no others are named the scene's own."""
+    """The frames to render, where no others are named the scene's own; and the dialog that asks for them."""
 
+    fields: tuple[str, ...]  # what the dialog shows, in this order
     frame_start: bpy.props.IntProperty(name="Start", description="First frame")
     frame_end: bpy.props.IntProperty(name="End", description="Last frame")
 
@@ -39,11 +40,19 @@ class FrameRange:
             if not self.properties.is_property_set(name):
                 setattr(self, name, getattr(context.scene, name))
 
+    def draw(self, _context):
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        for name in self.fields:
+            layout.prop(self, name)
+
 
 class Running:
     """The work that goes on beside the window, one at a time."""
 
     work: Any = None
+    thread: threading.Thread | None = None
     finish: Callable[[Any], None] | None = None
     clean: Callable[[], None] | None = None
 
@@ -55,12 +64,17 @@ class ZYGOMA_OT_clip_progress(bpy.types.Operator):
     bl_label = "Render Clips"
     bl_options = {"INTERNAL"}
 
+    title: bpy.props.StringProperty(description="What undo calls it", default=bl_label)
+
     def invoke(self, context, _event):
         work = Running.work
-        self.thread = threading.Thread(target=work.run, name="Zygoma clips")
-        self.thread.start()
+        if work is None or Running.thread is not None:
+            self.report({"ERROR"}, "Nothing is ready to be rendered: use Render Clip, Render Clips or Bake to Images.")
+            return {"CANCELLED"}
+        Running.thread = threading.Thread(target=work.run, name="Zygoma clips")
+        Running.thread.start()
         manager = context.window_manager
-        manager.progress_begin(0, work.total)
+        manager.progress_begin(0, 1)  # what is left of a movie is known only roughly, and late
         self.timer = manager.event_timer_add(0.1, window=context.window)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -70,9 +84,9 @@ class ZYGOMA_OT_clip_progress(bpy.types.Operator):
         if event.type == "ESC" and event.value == "PRESS":
             work.cancelled.set()
         if event.type == "TIMER":
-            context.window_manager.progress_update(work.done)
+            context.window_manager.progress_update(work.done / work.total)
             context.workspace.status_text_set(f"Zygoma: frame {work.done} of {work.total} (Esc cancels)")
-            if not self.thread.is_alive():
+            if not Running.thread.is_alive():
                 return self.end(context)
         return {"PASS_THROUGH"} if event.type == "TIMER" else {"RUNNING_MODAL"}
 
@@ -81,13 +95,17 @@ class ZYGOMA_OT_clip_progress(bpy.types.Operator):
         manager.event_timer_remove(self.timer)
         manager.progress_end()
         context.workspace.status_text_set(None)
-        work, Running.work = Running.work, None
-        return conclude(self, work, Running.finish, Running.clean)
+        work, finish, clean = Running.work, Running.finish, Running.clean
+        Running.work = Running.thread = Running.finish = Running.clean = None
+        done = conclude(self, work, finish, clean)
+        if finish and done == {"FINISHED"}:  # the dialog's own step was taken before the file changed
+            bpy.ops.ed.undo_push(message=self.title)
+        return done
 
     def cancel(self, context):
         """The window closes or another file is opened."""
         Running.work.cancelled.set()
-        self.thread.join()
+        Running.thread.join()
         self.end(context)
 
 
@@ -105,12 +123,12 @@ def go(operator, context, work, finish=None, clean=None) -> set[str]:
         return {"CANCELLED"}
     if operator.options.is_invoke and not bpy.app.background:
         Running.work, Running.finish, Running.clean = work, finish, clean
-        bpy.ops.zygoma.clip_progress("INVOKE_DEFAULT")
+        bpy.ops.zygoma.clip_progress("INVOKE_DEFAULT", title=operator.bl_label)
         return {"FINISHED"}
     manager = context.window_manager
-    manager.progress_begin(0, work.total)
+    manager.progress_begin(0, 1)
     try:
-        work.run(lambda done, total: manager.progress_update(done))
+        work.run(lambda done, total: manager.progress_update(done / total))
     finally:
         manager.progress_end()
     return conclude(operator, work, finish, clean)
@@ -144,6 +162,7 @@ class ZYGOMA_OT_clip_render(FrameRange, bpy.types.Operator):
     )
     existing: bpy.props.EnumProperty(name="Existing Frames", items=EXISTING, default="skip")
     crop: bpy.props.BoolProperty(name="Crop Only", description="Write the face's crop alone, not the whole photo")
+    fields = ("filepath", "frame_start", "frame_end", "existing", "crop")
 
     @classmethod
     def poll(cls, context):
@@ -157,7 +176,7 @@ class ZYGOMA_OT_clip_render(FrameRange, bpy.types.Operator):
         if not self.filepath:
             beside = "//zygoma" if bpy.data.filepath else bpy.app.tempdir
             self.filepath = str(clip_render.output_folder(rig.active(context), beside))
-        return context.window_manager.invoke_props_dialog(self, width=500)
+        return context.window_manager.invoke_props_dialog(self, width=500, confirm_text="Render")
 
     def execute(self, context):
         ob = rig.active(context)

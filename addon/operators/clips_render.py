@@ -27,6 +27,7 @@ class ZYGOMA_OT_clips_render(FrameRange, bpy.types.Operator):
     only_selected: bpy.props.BoolProperty(name="Only Selected", description="Leave out rigs that are not selected")
     existing: bpy.props.EnumProperty(name="Existing Frames", items=EXISTING, default="skip")
     crop: bpy.props.BoolProperty(name="Crop Only", description="Write the faces' crops alone, not the whole photos")
+    fields = ("directory", "only_selected", "frame_start", "frame_end", "existing", "crop")
 
     @classmethod
     def poll(cls, context):
@@ -39,7 +40,7 @@ class ZYGOMA_OT_clips_render(FrameRange, bpy.types.Operator):
         self.offer_scene_range(context)
         if self.directory.startswith("//") and not bpy.data.filepath:
             self.directory = bpy.app.tempdir
-        return context.window_manager.invoke_props_dialog(self, width=500)
+        return context.window_manager.invoke_props_dialog(self, width=500, confirm_text="Render")
 
     def execute(self, context):
         rigs = chosen_rigs(context, self.only_selected)

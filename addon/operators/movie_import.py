@@ -24,7 +24,7 @@ class ZYGOMA_OT_movie_import(MotionOptions, bpy.types.Operator, ImportHelper):
 
     bl_idname = "zygoma.movie_import"
     bl_label = "Import Movie of a Face"
-    bl_options = {"REGISTER"}
+    bl_options = {"REGISTER", "UNDO"}
 
     filter_glob: bpy.props.StringProperty(
         default="*.mp4;*.mov;*.mkv;*.webm;*.avi;*.m4v;*.mpg;*.mpeg;*.wmv;*.gif;*.png;*.jpg;*.jpeg;*.webp;*.tif;*.tiff",
@@ -61,7 +61,8 @@ class ZYGOMA_OT_movie_import(MotionOptions, bpy.types.Operator, ImportHelper):
         return super().invoke(context, event)
 
     def draw(self, _context):
-        draw_options(self, ("begin", "end", "faces", "face", "rate", "table", "overwrite"), ("scale",))
+        names = ("begin", "end", "faces", "face", "rate", "table", "overwrite")
+        draw_options(self, names, "-1: most rows; 0: to the end, the movie's clock", ("scale",))
         draw_columns(self)
 
     def execute(self, context):
@@ -98,7 +99,7 @@ def _import(name: str, table: Path, movie: Path, kept: bool, options: dict) -> N
     before = ob.animation_data and ob.animation_data.action
     try:
         with bpy.context.temp_override(object=ob, active_object=ob, selected_objects=[ob]):
-            bpy.ops.zygoma.table_import("EXEC_DEFAULT", True, filepath=str(table), **options)
+            bpy.ops.zygoma.table_import("EXEC_DEFAULT", filepath=str(table), **options)
     except RuntimeError as problem:  # the import's own words
         raise ZygomaError(str(problem).strip().removeprefix("Error: ")) from problem
     action = ob.animation_data and ob.animation_data.action

@@ -80,7 +80,7 @@ class ZYGOMA_OT_source_edit(_OnRig, bpy.types.Operator):
             return {"CANCELLED"}
         for name, place in PARTS.items():
             setattr(self, name, vector[place])
-        return context.window_manager.invoke_props_dialog(self, width=360)
+        return context.window_manager.invoke_props_dialog(self, width=400, confirm_text="Apply")
 
     def draw(self, _context):
         column = self.layout.column()
@@ -133,25 +133,47 @@ class ZYGOMA_OT_face_pick(_OnRig, bpy.types.Operator):
     bl_label = "Pick Face"
     bl_options = {"REGISTER", "UNDO"}
 
+    by: bpy.props.EnumProperty(
+        name="Pick By",
+        items=[
+            ("SIZE", "Size", "The largest face of the photo, the second largest, and so on"),
+            ("BOX", "Box", "The face inside a box, in pixels of the photo"),
+        ],
+        options={"SKIP_SAVE"},
+    )
     face: bpy.props.IntProperty(
         name="Face", description="Which face of the photo, by size: 1 is the largest", default=1, min=1
     )
     box: bpy.props.FloatVectorProperty(
         name="Box",
-        description="Left, top, right and bottom in pixels of the photo, around the face; all 0: go by the number",
+        description="Left, top, right and bottom in pixels of the photo, around the face",
         size=4,
         min=0,
+        options={"SKIP_SAVE"},
     )
 
     def invoke(self, context, _event):
-        return context.window_manager.invoke_props_dialog(self)
+        return context.window_manager.invoke_props_dialog(self, confirm_text="Pick")
+
+    def draw(self, _context):
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.row().prop(self, "by", expand=True)
+        if self.by == "SIZE":
+            layout.prop(self, "face", text="Face, 1 Is the Largest")
+        else:
+            column = layout.column(align=True)
+            for i, edge in enumerate(("Left", "Top", "Right", "Bottom")):
+                column.prop(self, "box", index=i, text=edge)
 
     def execute(self, context):
         ob = rig.active(context)
         try:
             data = rig.read(ob)
             photo = _photo(data)
-            if any(self.box):
+            by_box = any(self.box) and not self.properties.is_property_set("by")  # a script that gives a box
+            if by_box or self.by == "BOX":
                 left, top, right, bottom = self.box
                 if right <= left or bottom <= top:
                     raise FaceError("The box is empty: give left, top, right and bottom in pixels of the photo.")

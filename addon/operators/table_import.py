@@ -13,8 +13,8 @@ from ..core.tables import GAINS
 from ..motion import Choices, Motion, from_table
 
 PLACES = [
-    ("IN_PLACE", "In Place of the Photo's", "The table's values are the face's; the photo's own goes"),
-    ("ON_TOP", "On Top of the Photo's", "The photo's own stays; the driver's neutral is taken off the table first"),
+    ("IN_PLACE", "In Its Place", "The table's values are the face's; the photo's own goes"),
+    ("ON_TOP", "On Top of It", "The photo's own stays; the driver's neutral is taken off the table first"),
 ]
 
 
@@ -29,7 +29,7 @@ class MotionOptions:
     """What becomes of a recording on a rig, however it was read: the options of both imports."""
 
     face: bpy.props.IntProperty(
-        name="Face", description="Number of the face in the table; -1 takes the one with most rows", default=-1, min=-1
+        name="Face in Table", description="Its number (face_id); -1 takes the face with most rows", default=-1, min=-1
     )
     start_frame: bpy.props.FloatProperty(
         name="Start Frame", description="Scene frame of the recording's first row", default=1
@@ -69,8 +69,8 @@ class MotionOptions:
         precision=4,
     )
     existing: bpy.props.EnumProperty(
-        name="Action There",
-        description="What becomes of the action that the rig has; it is never lost",
+        name="Existing Action",
+        description="What becomes of the action that the rig has already; it is never lost",
         items=[
             ("MERGE", "Merge", "Its other curves are copied into the new action; it is kept itself, too"),
             ("REPLACE", "Replace", "The new action starts empty; the old one is kept in the file"),
@@ -85,27 +85,33 @@ class MotionOptions:
     set_range: bpy.props.BoolProperty(name="Set Scene Range", description="The scene's frames become the recording's")
 
 
-def draw_options(operator, recording: tuple[str, ...], strength: tuple[str, ...]) -> None:
-    """The options of an import in boxes; recording, strength: the names of those that are its own."""
+def draw_options(operator, recording: tuple[str, ...], note: str, strength: tuple[str, ...]) -> None:
+    """The options of an import in boxes; recording (with a note below) and strength: the names of its own."""
     layout = operator.layout
     layout.use_property_split = True
     layout.use_property_decorate = False
-    for title, names in (
-        ("Recording", recording),
-        ("Into the Scene", ("start_frame", "set_range", "existing", "still")),
-        ("The Photo's Own", ("expression", "pose")),
-        ("Clean Up", ("bridge", "beyond", "smoothing", "tolerance")),
-        ("Strength", strength),
+    for title, names, below in (
+        ("Recording", recording, note),
+        ("Into the Scene", ("start_frame", "set_range", "existing", "still"), ""),
+        ("With the Photo's Own", ("expression", "pose"), ""),
+        ("Clean Up", ("bridge", "beyond", "smoothing", "tolerance"), ""),
+        ("Strength", strength, ""),
     ):
         box = layout.box()
         box.label(text=title)
         for name in names:
             box.prop(operator, name)
+        if below:
+            box.label(text=below)
 
 
 def draw_columns(operator) -> None:
-    operator.layout.label(text="Columns")
-    operator.layout.grid_flow(columns=4, align=True).prop(operator, "columns")
+    box = operator.layout.box()
+    box.label(text="Columns")
+    grid = box.grid_flow(row_major=True, columns=4, align=True)
+    grid.use_property_split = False
+    for name in NAMES:
+        grid.prop_enum(operator, "columns", name)
 
 
 def offer_start(operator, context) -> None:
@@ -125,7 +131,8 @@ class ZYGOMA_OT_table_import(MotionOptions, bpy.types.Operator, ImportHelper):
         name="Rows a Second", description="0 goes by the file's own clock", default=0, min=0, max=10_000
     )
     as_is: bpy.props.BoolProperty(
-        name="As It Is", description="Intensity / 5, without gains and without taking off the driver's neutral"
+        name="Raw Intensities",
+        description="A fifth of the table's intensities: no gains, and the driver's neutral is not taken off",
     )
     gains: bpy.props.FloatVectorProperty(
         name="Gains",
@@ -156,11 +163,14 @@ class ZYGOMA_OT_table_import(MotionOptions, bpy.types.Operator, ImportHelper):
         return super().invoke(context, event)
 
     def draw(self, _context):
-        draw_options(self, ("face", "rate", "divided"), ("as_is", "scale"))
-        column = self.layout.column(align=True)
-        column.active = not self.as_is
+        draw_options(self, ("face", "rate", "divided"), "-1: most rows; 0: the file's clock", ("as_is", "scale"))
+        box = self.layout.box()
+        box.active = not self.as_is
+        box.label(text="Gains")
+        grid = box.grid_flow(row_major=True, columns=2, align=True)
+        grid.use_property_split = False
         for i, attribute in enumerate(ATTRIBUTES):
-            column.prop(self, "gains", index=i, text=attribute.title if attribute.is_angle else attribute.key)
+            grid.prop(self, "gains", index=i, text=attribute.title if attribute.is_angle else attribute.key)
         draw_columns(self)
 
     def execute(self, context):

@@ -26,8 +26,9 @@ LARGEST_STEP = 0.06
 WINDOW = (0.18, 0.82, 0.20, 0.82)
 JAW_WINDOW = (0.26, 0.74, 0.42, 0.82)
 BLINK, LID_RAISER, LID_TIGHTENER, LIPS_PART = (UNITS.index(u) for u in ("AU45", "AU05", "AU07", "AU25"))
-# Of pitch, yaw, roll: what the taper takes away from a turn, as readers see it.
-TURN_GAINS = (1.12, 1.25, 1.0)
+# Of pitch, yaw, roll: what is added to a turn, since the taper takes it away, as readers see it; nothing at a full one.
+TURN_GAINS = (0.22, 0.4, 0.0)
+FULL_TURN = 0.6
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
 LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
@@ -80,15 +81,15 @@ def put(base: Tensor, part: Tensor, bounds) -> Tensor:
     return torch.cat([base[..., :y0, :], rows, base[..., y1:, :]], -2)
 
 
-def sample(texture: Tensor, at: Tensor, mode: str = "bilinear") -> Tensor:
-    """Samples of `texture` [N,C,n,n] at crop units [N,2,H,W] -> [N,C,H,W]; the border goes on outside.
+def sample(texture: Tensor, at: Tensor) -> Tensor:
+    """Bilinear samples of `texture` [N,C,n,n] at crop units [N,2,H,W] -> [N,C,H,W]; the border goes on outside.
 
     ONNX Runtime's CPU kernel is three times as fast with zeros for padding and corners not aligned, so the border's
     continuation and the corners' alignment are done on the coordinates.
     """
     n = texture.shape[-1]
     at = at.clamp(-1, 1) * ((n - 1) / n)
-    return F.grid_sample(texture, at.permute(0, 2, 3, 1), mode=mode, padding_mode="zeros", align_corners=False)
+    return F.grid_sample(texture, at.permute(0, 2, 3, 1), padding_mode="zeros", align_corners=False)
 
 
 def sample_layer(layer: Tensor, at: Tensor) -> Tensor:
@@ -175,7 +176,8 @@ class Animator(nn.Module):
         look = torch.sin(attributes[:, AT_GAZE]) - torch.sin(source[None, AT_GAZE])  # [B,2]: down, to the left
         change = effective(attributes) - effective(source[None])  # [B,U]
         own = source[None, AT_POSE]
-        played = own + torch.tensor(TURN_GAINS) * (attributes[:, AT_POSE] - own)
+        asked = attributes[:, AT_POSE] - own
+        played = own + asked * (1 + torch.tensor(TURN_GAINS) * torch.relu(1 - (asked / FULL_TURN) ** 2))
         turn = crop_turn[None] @ rotation(played) @ source_rotation.t()[None]
         offset, pivot = offset.view(1, 2, 1, 1), pivot.view(1, 3, 1, 1)
         depth, taper = surface[:, :1], surface[:, 1:]
@@ -202,7 +204,7 @@ class Animator(nn.Module):
         zone = sample((change @ creases.flatten(1)).view(batch, 1, g, g), nodes + flow_below)
         shift = look @ (scale * EYE_RADIUS * source_rotation[:2] @ torch.tensor(LOOKS)).t()  # [B,2] in the photo
         flow_eyes = flow_rigid - sample(eyes.expand(batch, -1, -1, -1), nodes + flow_rigid) * shift.view(batch, 2, 1, 1)
-        changed = torch.cat([change, look, attributes[:, AT_POSE] - own], 1).abs().amax(1).view(batch, 1, 1, 1)
+        changed = torch.cat([change, look, asked], 1).abs().amax(1).view(batch, 1, 1, 1)
         moved = torch.cat([flow_above, flow_below, flow_eyes], 1).abs().amax(1, keepdim=True) * (size * 2)
         alpha = torch.maximum(moved, zone.abs() * 255).clamp(0, 1) * (changed * 1e4).clamp(0, 1)  # 1: half a pixel
         flow_above, flow_below, flow_eyes, zone, stretch, alpha = upsample(
@@ -212,7 +214,11 @@ class Animator(nn.Module):
         travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
 
         at = pixels + flow_below
-        hidden_by = sample(front[batch : 2 * batch], at.transpose(0, 1), "nearest").transpose(0, 1)
+        # The way to what hides a node ends with it: between the last hidden node and the next lies no way half as long.
+        way = front[batch : 2 * batch]
+        hidden = (way.abs().amax(1, keepdim=True) > 0).float()
+        way = sample(torch.cat([way, hidden], 1), at.transpose(0, 1)).transpose(0, 1)
+        hidden_by = way[:2] / way[2:].clamp(min=0.5) * (way[2:] > 0.5)
         full = sample_layer(below, at + hidden_by)
         shade = 1 + full[4:] * zone
         skin, mask_below = full[:3] * shade, cut(full[3:4], window)

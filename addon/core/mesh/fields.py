@@ -31,8 +31,8 @@ from .layout import (
 )
 from .surface import RELIABLE, Surface, snapped
 
-DEEPEST = 0.9  # the fields' depth behind the eyes, tenths of a metre
-STEEPEST = 2.5  # its rise per unit of length: no turn of the head can fold a flatter field
+DEEPEST = 0.65  # the fields' depth behind the eyes, tenths of a metre
+STEEPEST = 1.5  # its rise per unit of length: no turn of the head can fold a flatter field
 SOFTNESS = 0.1
 HEAD_WIDTHS, HEIGHTS_UP, HEIGHTS_DOWN = 1.32, 1.50, 1.25  # the ellipse that turns whole with the head
 LIP_RIM = 0.035  # of the mouth's width: where the fitted lips' edges may lie on the wrong side of the photo's

@@ -11,6 +11,7 @@ from .core.errors import ZygomaError
 from .operators.bake import ZYGOMA_OT_bake, ZYGOMA_OT_bake_clear, ZYGOMA_OT_frames_write
 from .operators.clip_render import ZYGOMA_OT_clip_render
 from .operators.clips_render import ZYGOMA_OT_clips_render
+from .operators.movie_import import ZYGOMA_OT_movie_import
 from .operators.resets import REGIONS, ZYGOMA_OT_key_all, ZYGOMA_OT_reset
 from .operators.rig_add import ZYGOMA_OT_rig_add
 from .operators.source_edit import (
@@ -143,6 +144,7 @@ class ZYGOMA_PT_motion(_RigPanel, bpy.types.Panel):
 
     def draw(self, context):
         self.layout.operator(ZYGOMA_OT_table_import.bl_idname, icon="IMPORT")
+        self.layout.operator(ZYGOMA_OT_movie_import.bl_idname, icon="FILE_MOVIE")
         if reason := no_import(context):
             _wrapped(self.layout.box(), reason, context, icon="INFO")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import cli, colour, hook, menus, panels, preferences, preview, shading, upkeep
-from .operators import bake, clip_render, clips_render, resets, rig_add, source_edit, table_import
+from .operators import bake, clip_render, clips_render, movie_import, resets, rig_add, source_edit, table_import
 
 MODULES = (
     preferences,
@@ -15,6 +15,7 @@ MODULES = (
     source_edit,
     resets,
     table_import,
+    movie_import,
     bake,
     clip_render,
     clips_render,

@@ -422,12 +422,13 @@ def test_the_tab_of_a_linked_rig_and_of_a_baked_one(registered, stage):
     assert "Baked: the sliders do nothing until Clear Bake" in " ".join(drawn())
 
 
-def test_the_import_dialog_shows_each_of_its_options(registered, stage):
+@pytest.mark.parametrize("name", ["table_import", "movie_import"])
+def test_the_import_dialogs_show_each_of_their_options(registered, stage, name):
     class Dialog:
         layout = Layout([])
         as_is = False
-        bl_rna = bpy.ops.zygoma.table_import.get_rna_type()
+        bl_rna = getattr(bpy.ops.zygoma, name).get_rna_type()
 
-    bpy.types.ZYGOMA_OT_table_import.draw(Dialog(), bpy.context)
+    getattr(bpy.types, f"ZYGOMA_OT_{name}").draw(Dialog(), bpy.context)
     of_the_file_browser = {"rna_type", "filepath", "filter_glob"}
     assert set(Dialog.bl_rna.properties.keys()) - of_the_file_browser <= set(Dialog.layout.lines)

@@ -130,6 +130,17 @@ _ENCODERS = {
 }
 
 
+def ffmpeg_program() -> str:
+    """imageio-ffmpeg's own program, else one on the PATH. Raises RuntimeError where there is none."""
+    import imageio_ffmpeg
+
+    for program in (Path(imageio_ffmpeg.__file__).parent / "binaries").glob("ffmpeg-*"):
+        if not os.access(program, os.X_OK):  # Blender drops the bit where it unpacks an extension's wheels
+            with contextlib.suppress(OSError):
+                program.chmod(program.stat().st_mode | 0o111)
+    return imageio_ffmpeg.get_ffmpeg_exe()
+
+
 class MovieWriter:
     """An H.264 movie (.mp4, BT.709) of frames uint8 [H,W,3], all of one size; odd sides get one more row or column.
 
@@ -193,15 +204,8 @@ class MovieWriter:
             raise OutputError(f"{self.path}: ffmpeg cannot be started ({problem.strerror}); reinstall it.") from problem
 
     def _ffmpeg(self) -> str:
-        """imageio-ffmpeg's own program, else one on the PATH. Raises OutputError."""
-        import imageio_ffmpeg
-
-        for program in (Path(imageio_ffmpeg.__file__).parent / "binaries").glob("ffmpeg-*"):
-            if not os.access(program, os.X_OK):  # Blender drops the bit where it unpacks an extension's wheels
-                with contextlib.suppress(OSError):
-                    program.chmod(program.stat().st_mode | 0o111)
         try:
-            return imageio_ffmpeg.get_ffmpeg_exe()
+            return ffmpeg_program()
         except RuntimeError as problem:
             raise OutputError(
                 f"{self.path}: movies need ffmpeg, and there is none that runs; install it, or write images."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import bpy
 
@@ -50,13 +51,14 @@ class FrameRange:
 class Running:
     """The work that goes on beside the window, one at a time."""
 
-    work: clip_render.Work | None = None
+    work: Any = None
     thread: threading.Thread | None = None
-    finish: Callable[[clip_render.Work], None] | None = None
+    finish: Callable[[Any], None] | None = None
+    clean: Callable[[], None] | None = None
 
 
 class ZYGOMA_OT_clip_progress(bpy.types.Operator):
-    """Render the clips that were prepared, off the main thread; Esc cancels"""
+    """Do the work that was prepared, off the main thread; Esc cancels"""
 
     bl_idname = "zygoma.clip_progress"
     bl_label = "Render Clips"
@@ -72,7 +74,7 @@ class ZYGOMA_OT_clip_progress(bpy.types.Operator):
         Running.thread = threading.Thread(target=work.run, name="Zygoma clips")
         Running.thread.start()
         manager = context.window_manager
-        manager.progress_begin(0, work.total)
+        manager.progress_begin(0, 1)  # what is left of a movie is known only roughly, and late
         self.timer = manager.event_timer_add(0.1, window=context.window)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -82,7 +84,7 @@ class ZYGOMA_OT_clip_progress(bpy.types.Operator):
         if event.type == "ESC" and event.value == "PRESS":
             work.cancelled.set()
         if event.type == "TIMER":
-            context.window_manager.progress_update(work.done)
+            context.window_manager.progress_update(work.done / work.total)
             context.workspace.status_text_set(f"Zygoma: frame {work.done} of {work.total} (Esc cancels)")
             if not Running.thread.is_alive():
                 return self.end(context)
@@ -93,9 +95,9 @@ class ZYGOMA_OT_clip_progress(bpy.types.Operator):
         manager.event_timer_remove(self.timer)
         manager.progress_end()
         context.workspace.status_text_set(None)
-        work, finish = Running.work, Running.finish
-        Running.work = Running.thread = Running.finish = None
-        done = conclude(self, work, finish)
+        work, finish, clean = Running.work, Running.finish, Running.clean
+        Running.work = Running.thread = Running.finish = Running.clean = None
+        done = conclude(self, work, finish, clean)
         if finish and done == {"FINISHED"}:  # the dialog's own step was taken before the file changed
             bpy.ops.ed.undo_push(message=self.title)
         return done
@@ -107,35 +109,42 @@ class ZYGOMA_OT_clip_progress(bpy.types.Operator):
         self.end(context)
 
 
-def go(operator, context, work: clip_render.Work, finish=None) -> set[str]:
-    """Renders the work: beside the window where the operator was invoked there, else at once.
+def go(operator, context, work, finish=None, clean=None) -> set[str]:
+    """Does the work (a clip_render.Work, or what has its members): beside the window where the operator was invoked
+    there, else at once.
 
-    finish(work) is called on the main thread after the last frame of work that was not cancelled.
+    finish(work) is called on the main thread after the last frame of work that was not cancelled, clean() at the end in
+    any case.
     """
     if Running.work is not None:
-        operator.report({"ERROR"}, "Clips are being rendered already: wait for them, or cancel them with Esc.")
+        operator.report({"ERROR"}, "Other frames are on their way: wait for them, or cancel them with Esc.")
+        if clean:
+            clean()
         return {"CANCELLED"}
     if operator.options.is_invoke and not bpy.app.background:
-        Running.work, Running.finish = work, finish
+        Running.work, Running.finish, Running.clean = work, finish, clean
         bpy.ops.zygoma.clip_progress("INVOKE_DEFAULT", title=operator.bl_label)
         return {"FINISHED"}
     manager = context.window_manager
-    manager.progress_begin(0, work.total)
+    manager.progress_begin(0, 1)
     try:
-        work.run(lambda done, total: manager.progress_update(done))
+        work.run(lambda done, total: manager.progress_update(done / total))
     finally:
         manager.progress_end()
-    return conclude(operator, work, finish)
+    return conclude(operator, work, finish, clean)
 
 
-def conclude(operator, work: clip_render.Work, finish) -> set[str]:
+def conclude(operator, work, finish, clean=None) -> set[str]:
     """Reports, and hands finished work over."""
-    if finish and work.reports and not work.cancelled.is_set():
-        try:
+    try:
+        if finish and work.reports and not work.cancelled.is_set():
             finish(work)
-        except ZygomaError as problem:
-            operator.report({"ERROR"}, str(problem))
-            return {"CANCELLED"}
+    except ZygomaError as problem:
+        operator.report({"ERROR"}, str(problem))
+        return {"CANCELLED"}
+    finally:
+        if clean:
+            clean()
     level = "ERROR" if work.failed else "WARNING" if work.cancelled.is_set() else "INFO"
     operator.report({level}, work.summary())
     return {"FINISHED"} if work.reports and not work.cancelled.is_set() else {"CANCELLED"}

@@ -25,19 +25,11 @@ def disabled_reason(context) -> str | None:
     return rig.why_not_editable(ob) or curves.why_not(ob)
 
 
-class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
-    """Import a table of Action Units (OpenFace CSV) as a new action of the active face rig"""
+class MotionOptions:
+    """What becomes of a recording on a rig, however it was read: the options of both imports."""
 
-    bl_idname = "zygoma.table_import"
-    bl_label = "Import Action Units"
-    bl_options = {"REGISTER", "UNDO"}
-
-    filter_glob: bpy.props.StringProperty(default="*.csv;*.tsv;*.txt", options={"HIDDEN"})
     face: bpy.props.IntProperty(
         name="Face in Table", description="Its number (face_id); -1 takes the face with most rows", default=-1, min=-1
-    )
-    rate: bpy.props.FloatProperty(
-        name="Rows a Second", description="0 goes by the file's own clock", default=0, min=0, max=10_000
     )
     start_frame: bpy.props.FloatProperty(
         name="Start Frame", description="Scene frame of the recording's first row", default=1
@@ -51,27 +43,7 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
     )
     expression: bpy.props.EnumProperty(name="Expression", items=PLACES, default="IN_PLACE")
     pose: bpy.props.EnumProperty(name="Pose", items=PLACES, default="ON_TOP")
-    as_is: bpy.props.BoolProperty(
-        name="Raw Intensities",
-        description="A fifth of the table's intensities: no gains, and the driver's neutral is not taken off",
-    )
     scale: bpy.props.FloatProperty(name="Scale", description="Times all Action Units", default=1, min=0, soft_max=4)
-    gains: bpy.props.FloatVectorProperty(
-        name="Gains",
-        description="By attribute: what intensity / 5 (OpenFace's points are compressed) or the angle is multiplied by",
-        size=len(NAMES),
-        default=[GAINS[name] for name in NAMES],
-        soft_min=0,
-        soft_max=10,
-    )
-    divided: bpy.props.EnumProperty(
-        name="Intensities",
-        items=[
-            ("UNKNOWN", "As Read", "Take them as points, and say where they look divided by 5"),
-            ("POINTS", "0 to 5", "OpenFace's points"),
-            ("FIFTHS", "0 to 1", "Divided by 5 already"),
-        ],
-    )
     bridge: bpy.props.FloatProperty(
         name="Bridge Gaps", description="Failed and missing rows up to this long become straight lines",
         default=0.5, min=0, subtype="TIME_ABSOLUTE",
@@ -112,6 +84,73 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
     )
     set_range: bpy.props.BoolProperty(name="Set Scene Range", description="The scene's frames become the recording's")
 
+
+def draw_options(operator, recording: tuple[str, ...], note: str, strength: tuple[str, ...]) -> None:
+    """The options of an import in boxes; recording (with a note below) and strength: the names of its own."""
+    layout = operator.layout
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    for title, names, below in (
+        ("Recording", recording, note),
+        ("Into the Scene", ("start_frame", "set_range", "existing", "still"), ""),
+        ("With the Photo's Own", ("expression", "pose"), ""),
+        ("Clean Up", ("bridge", "beyond", "smoothing", "tolerance"), ""),
+        ("Strength", strength, ""),
+    ):
+        box = layout.box()
+        box.label(text=title)
+        for name in names:
+            box.prop(operator, name)
+        if below:
+            box.label(text=below)
+
+
+def draw_columns(operator) -> None:
+    box = operator.layout.box()
+    box.label(text="Columns")
+    grid = box.grid_flow(row_major=True, columns=4, align=True)
+    grid.use_property_split = False
+    for name in NAMES:
+        grid.prop_enum(operator, "columns", name)
+
+
+def offer_start(operator, context) -> None:
+    if not operator.properties.is_property_set("start_frame"):
+        operator.start_frame = context.scene.frame_start
+
+
+class ZYGOMA_OT_table_import(MotionOptions, bpy.types.Operator, ImportHelper):
+    """Import a table of Action Units (OpenFace CSV) as a new action of the active face rig"""
+
+    bl_idname = "zygoma.table_import"
+    bl_label = "Import Action Units"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filter_glob: bpy.props.StringProperty(default="*.csv;*.tsv;*.txt", options={"HIDDEN"})
+    rate: bpy.props.FloatProperty(
+        name="Rows a Second", description="0 goes by the file's own clock", default=0, min=0, max=10_000
+    )
+    as_is: bpy.props.BoolProperty(
+        name="Raw Intensities",
+        description="A fifth of the table's intensities: no gains, and the driver's neutral is not taken off",
+    )
+    gains: bpy.props.FloatVectorProperty(
+        name="Gains",
+        description="By attribute: what intensity / 5 (OpenFace's points are compressed) or the angle is multiplied by",
+        size=len(NAMES),
+        default=[GAINS[name] for name in NAMES],
+        soft_min=0,
+        soft_max=10,
+    )
+    divided: bpy.props.EnumProperty(
+        name="Intensities",
+        items=[
+            ("UNKNOWN", "As Read", "Take them as points, and say where they look divided by 5"),
+            ("POINTS", "0 to 5", "OpenFace's points"),
+            ("FIFTHS", "0 to 1", "Divided by 5 already"),
+        ],
+    )
+
     @classmethod
     def poll(cls, context):
         if reason := disabled_reason(context):
@@ -120,40 +159,19 @@ class ZYGOMA_OT_table_import(bpy.types.Operator, ImportHelper):
         return True
 
     def invoke(self, context, event):
-        if not self.properties.is_property_set("start_frame"):
-            self.start_frame = context.scene.frame_start
+        offer_start(self, context)
         return super().invoke(context, event)
 
     def draw(self, _context):
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        for title, names, note in (
-            ("Recording", ("face", "rate", "divided"), "-1: most rows; 0: the file's clock"),
-            ("Into the Scene", ("start_frame", "set_range", "existing", "still"), ""),
-            ("With the Photo's Own", ("expression", "pose"), ""),
-            ("Clean Up", ("bridge", "beyond", "smoothing", "tolerance"), ""),
-            ("Strength", ("as_is", "scale"), ""),
-        ):
-            box = layout.box()
-            box.label(text=title)
-            for name in names:
-                box.prop(self, name)
-            if note:
-                box.label(text=note)
-        box = layout.box()
+        draw_options(self, ("face", "rate", "divided"), "-1: most rows; 0: the file's clock", ("as_is", "scale"))
+        box = self.layout.box()
         box.active = not self.as_is
         box.label(text="Gains")
         grid = box.grid_flow(row_major=True, columns=2, align=True)
         grid.use_property_split = False
         for i, attribute in enumerate(ATTRIBUTES):
             grid.prop(self, "gains", index=i, text=attribute.title if attribute.is_angle else attribute.key)
-        box = layout.box()
-        box.label(text="Columns")
-        grid = box.grid_flow(row_major=True, columns=4, align=True)
-        grid.use_property_split = False
-        for name in NAMES:
-            grid.prop_enum(self, "columns", name)
+        draw_columns(self)
 
     def execute(self, context):
         ob = rig.active(context)

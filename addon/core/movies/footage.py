@@ -17,9 +17,11 @@ import numpy as np
 
 from ..errors import MovieError, PhotoError
 from ..faces import read_photo
+from ..frames import ffmpeg_program
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".jp2")
 PICTURE_RATE = 25.0  # pictures a second, where nobody says another rate
+TOLERANCE = 1e-4  # seconds around the first and the last frame that are asked for
 AHEAD = 3  # frames decoded before they are asked for
 CUT_OFF = 0.95  # of the frames that a movie's header promises: fewer are said to the user
 LARGEST_SIDE = 16_384  # pixels; what says more is damaged
@@ -66,9 +68,9 @@ class Footage:
         source = self._from_pictures(after) if self.pictures is not None else self._from_movie(after, start)
         with contextlib.closing(_ahead(source)) as frames:
             for frame in frames:
-                if end is not None and frame.time > end:
+                if end is not None and frame.time > end + TOLERANCE:
                     return
-                if frame.time >= start:
+                if frame.time >= start - TOLERANCE:
                     yield frame
 
     def _from_pictures(self, after: int) -> Iterator[Frame]:
@@ -96,7 +98,7 @@ class Footage:
                     timeless += not self._asked
                     stamp = (number - 1) / self.rate if self._asked or time < 0 else time + 1 / self.rate
                 time = stamp
-                if number <= after or time < start:
+                if number <= after or time < start - TOLERANCE:
                     continue
                 got, pixels = capture.retrieve()
                 if not got or pixels is None:
@@ -146,9 +148,15 @@ def _natural(path: Path) -> list:
 def _open(path: Path) -> cv2.VideoCapture:
     """Raises MovieError with the reason."""
     absolute = str(path.absolute())  # a name such as `concat:a` must not be taken for a protocol
-    capture = cv2.VideoCapture(absolute, cv2.CAP_FFMPEG)
+    level = cv2.getLogLevel()
+    cv2.setLogLevel(0)  # the reason is found below
+    try:
+        capture = cv2.VideoCapture(absolute, cv2.CAP_FFMPEG)
+    finally:
+        cv2.setLogLevel(level)
     width, height = (capture.get(side) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
     if capture.isOpened() and 0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE:
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # phones film on their side and say so
         return capture
     capture.release()
     raise MovieError(f"{path}: {_why_not(absolute)}.")
@@ -156,16 +164,16 @@ def _open(path: Path) -> cv2.VideoCapture:
 
 def _why_not(path: str) -> str:
     """What ffmpeg says of a file that cannot be opened."""
-    import imageio_ffmpeg
-
-    if not os.path.getsize(path):
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if not start:
         return "the file is empty; get an intact copy"
     try:
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-i", path]
+        command = [ffmpeg_program(), "-hide_banner", "-nostdin", "-i", path]
         said = subprocess.run(command, capture_output=True, timeout=30).stderr.decode("utf-8", "replace")
     except (OSError, RuntimeError, subprocess.TimeoutExpired):
         return "no movie that can be read; use MP4, MOV, MKV, WebM or AVI"
-    if "moov atom not found" in said:
+    if "moov atom not found" in said and start[4:] == b"ftyp":
         return "the movie is cut off: its index at the end is missing; get an intact copy"
     if "Audio:" in said and "Video:" not in said:
         return "there is sound in it but no picture; choose a movie"

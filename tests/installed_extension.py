@@ -29,7 +29,7 @@ for wheel in ("onnxruntime", "scipy", "cv2", "imageio", "imageio_ffmpeg", "PIL",
 scene = bpy.context.scene
 found["rig_add"] = sorted(bpy.ops.zygoma.rig_add(filepath=portrait))
 rig = bpy.context.object
-found["properties"] = [key for key in rig.keys() if key.startswith(("AU", "pose_", "own_"))]  # noqa: SIM118
+found["properties"] = [key for key in rig.keys() if key.startswith(("AU", "pose_", "gaze_", "own_"))]  # noqa: SIM118
 found["table_import"] = sorted(bpy.ops.zygoma.table_import(filepath=table))
 animated = rig.animation_data.action if rig.animation_data else None
 found["action"] = animated.name if animated else None

@@ -72,7 +72,7 @@ def test_installed_it_animates_a_photo_with_its_own_wheels(package, tmp_path):
     assert own == set(found["wheels"]), "a wheel came from outside the installed extension"
     assert found["enabled"] and found["disabled"]
     assert found["rig_add"] == found["table_import"] == ["FINISHED"]
-    assert len(found["properties"]) == 22
+    assert len(found["properties"]) == 27
     assert found["action"]
     frames = [np.asarray(Image.open(tmp_path / f"{i:04}.png").convert("RGB")).astype(int) for i in (1, 8, 15)]
     assert min(frame.std() for frame in frames) > 10, "the portrait is not in the picture"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import itertools
 import subprocess
 import sys
 from pathlib import Path
 
 import bpy
-import bpy_restrict_state
 import numpy as np
 import pytest
 import stage as staging
@@ -104,11 +104,15 @@ def test_twice_on_and_off_leaves_nothing_behind():
     assert [len(entries) for entries in during[1]["menus"].values()] == [1, 1] and during[1]["command"]
 
 
+HIDING = next(name for name in ("bpy_restrict_state", "_bpy_restrict_state") if importlib.util.find_spec(name))
+
+
 @pytest.fixture
 def restricted(monkeypatch):
     """Hides the file as Blender does while it enables an add-on: in bpy as a module that does not happen by itself."""
-    monkeypatch.setattr(bpy_restrict_state, "_bpy", bpy)
-    return bpy_restrict_state.RestrictBlend()
+    hiding = importlib.import_module(HIDING)
+    monkeypatch.setattr(hiding, "_bpy", bpy)
+    return hiding.RestrictBlend()
 
 
 def test_blender_hides_the_file_from_an_add_on_that_it_enables(stage, restricted):
@@ -182,8 +186,8 @@ def test_what_fails_half_way_leaves_nothing_registered(stage, restricted, monkey
 COMMAND = """
 import os, sys
 sys.path.insert(0, sys.argv[1])
-import addon_utils, bpy, bpy_restrict_state
-bpy_restrict_state._bpy = bpy  # the file is hidden while an add-on is enabled, as in Blender itself
+import addon_utils, bpy, importlib
+importlib.import_module(sys.argv[2])._bpy = bpy  # the file is hidden while an add-on is enabled, as in Blender itself
 for _ in range(2):
     module = addon_utils.enable("addon", default_set=True)
     assert module is not None and hasattr(bpy.types, "ZYGOMA_OT_rig_add")
@@ -203,7 +207,7 @@ def test_blender_ends_by_itself_after_enabling_and_disabling(tmp_path):
     script = tmp_path / "enable.py"
     script.write_text("import bpy\n" + COMMAND)
     done = subprocess.run(
-        [sys.executable, str(script), str(ROOT)], capture_output=True, text=True, timeout=60, cwd=tmp_path
+        [sys.executable, str(script), str(ROOT), HIDING], capture_output=True, text=True, timeout=60, cwd=tmp_path
     )
     assert done.stdout.strip().endswith("ended well"), done.stdout + done.stderr
     if bpy.app.version >= (4, 5):  # 4.2 as a module crashes at its end after any property with an update callback

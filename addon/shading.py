@@ -27,7 +27,8 @@ class ZYGOMA_OT_shading_texture(bpy.types.Operator):
         return True
 
     def execute(self, context):
-        context.space_data.shading.color_type = "TEXTURE"
+        shading = context.space_data.shading
+        shading.color_type, shading.light = "TEXTURE", "FLAT"  # lit by a studio, a photo looks dim
         return {"FINISHED"}
 
 

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from math import radians
 from pathlib import Path
 
@@ -83,10 +84,10 @@ def demo(args: argparse.Namespace, say: Steps) -> None:
 
     say(f"The fast path renders the same {FRAMES} frames of {actor.name}")
     render_fast(actor, out / "fast")
-    same = equal_frames(out, rig.picture(actor).size)
+    frames, fast = images(out / "blender"), images(out / "fast")
+    same = equal_frames(fast, frames, rig.picture(actor).size)
 
     say("Movie, contact sheet, picture of the curves")
-    frames = [iio.imread(path) for path in sorted((out / "blender").glob("*.png"))]
     with MovieWriter(out / "demo.mp4", RATE) as movie:
         for frame in frames:
             movie.write(frame)
@@ -154,15 +155,17 @@ def render_fast(ob: bpy.types.Object, folder: Path) -> None:
     bpy.ops.zygoma.clip_render(filepath=str(folder), existing="overwrite")
 
 
-def equal_frames(out: Path, size: tuple[int, int]) -> int:
+def images(folder: Path) -> list[np.ndarray]:
+    """The folder's frames uint8 [H,W,3] in order."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(iio.imread, sorted(folder.glob("[0-9]*.png"))))
+
+
+def equal_frames(fast: list[np.ndarray], blender: list[np.ndarray], size: tuple[int, int]) -> int:
     """How many frames of the fast path Blender's own render shows exactly, pixel for pixel."""
     across, up = size
-    same = 0
-    for path in sorted((out / "fast").glob("*.png")):
-        fast, blender = iio.imread(path), iio.imread(out / "blender" / f"{int(path.stem):04d}.png")
-        top = (blender.shape[0] - up + 1) // 2
-        same += np.array_equal(fast, blender[top : top + up, :across])
-    return same
+    top = (blender[0].shape[0] - up + 1) // 2
+    return sum(np.array_equal(a, b[top : top + up, :across]) for a, b in zip(fast, blender, strict=True))
 
 
 def contact_sheet(frames: list[np.ndarray], every: int, columns: int, width: int) -> Image.Image:

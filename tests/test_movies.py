@@ -75,7 +75,7 @@ def test_what_was_acted_is_read_back(films, tmp_path, reader, name):
     assert os.listdir(tmp_path) == ["t.csv"]
     values = vectors(COUNT)
     least = {"pose_pitch": 0.6, "pose_yaw": 0.9, "pose_roll": 0.9, "AU12": 0.8, "AU26": 0.8, "AU45": 0.8}
-    least |= {"AU01": 0.8} if name == "raphael" else {}  # the Mona Lisa has hardly any brows
+    least |= {"AU01": 0.75} if name == "raphael" else {}  # the Mona Lisa has hardly any brows
     for key, wanted in least.items():
         column = read[COLUMNS.get(key, f"{key}_r")]
         assert np.corrcoef(column, values[:, INDEX[key]])[0, 1] > wanted, key

@@ -308,4 +308,4 @@ def test_a_file_of_4_5_opens_in_5_2_and_back(stage):
     assert curves.curve(ob, "AU12").evaluate(3) == pytest.approx(0.5)
     assert ob.id_properties_ui("AU12").as_dict()["min"] == -1
     bpy.ops.zygoma.key_all()
-    assert len(curves.curves(ob)) == 22
+    assert len(curves.curves(ob)) == 27

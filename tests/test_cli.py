@@ -326,13 +326,23 @@ def test_places_that_cannot_be_written(place, zygoma):
 # Ctrl-C
 
 
+def heed_ctrl_c():
+    """A suite that runs in the background hands down that Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("out", ["out", "out.mp4"])
 def test_ctrl_c_leaves_whole_files_only(place, out):
     write_table(place / "long.csv", random_rows(4000))
     command = [sys.executable, "-m", "addon", "render", place / "photo.png", place / "long.csv", place / out]
     started = ["zygoma.json", "000001.png"] if out == "out" else [".part"]
     with subprocess.Popen(
-        [*command, "--pack", place / "probe"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--pack", place / "probe"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_ctrl_c,
     ) as process:
         while process.poll() is None:
             present = [name for folder in (place, place / "out") if folder.is_dir() for name in os.listdir(folder)]

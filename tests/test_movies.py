@@ -207,7 +207,8 @@ def test_ctrl_c_leaves_a_whole_table(films, tmp_path):
     frames = films[1]["raphael"]
     write(tmp_path / "long.mp4", [*frames, *frames[::-1], *frames])
     command = [sys.executable, "-m", "addon", "track", tmp_path / "long.mp4", tmp_path / "t.csv"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # fmt: skip
     journal, deadline = tmp_path / "t.csv.journal", time.monotonic() + 60
     while not (journal.exists() and journal.stat().st_size > 20_000) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -145,6 +145,42 @@ def test_mouth_corners_and_brows_move_as_facs_says(seen, large):
     assert lowered["inner brows"] > 0.025 and lowered["outer brows"] > 0
 
 
+def test_eyes_look_where_they_are_asked_to(seen, large):
+    """As the landmarks of the irises tell, against the corners of their eyes; upper lids follow eyes that look down."""
+
+    def look(properties):
+        face = seen(large, properties)
+        points = face.landmarks[:, :2] / face.eye_distance
+        irises, corners = points[[468, 473]].mean(0), points[[33, 133, 362, 263]].mean(0)
+        return irises - corners, measure(face, large)["lids"]
+
+    (left, _), (right, _) = look({"gaze_yaw": 0.4}), look({"gaze_yaw": -0.4})
+    assert left[0] < right[0] - 0.03 and abs(left[1] - right[1]) < 0.03
+    (down, low), (up, high) = look({"gaze_pitch": 0.3}), look({"gaze_pitch": -0.3})
+    assert down[1] > up[1] + 0.005 and low < high - 0.03  # the lids hide most of how far irises fall
+
+
+def test_what_turns_away_gives_way_to_what_is_nearer():
+    torch = pytest.importorskip("torch")
+    from models.head.animator import LEAST_SPACING, grid, in_order
+
+    nodes = grid(32)[:, :1]
+    step = 2 / 31
+    place = nodes.clone()
+    place[..., 10:20] -= 6 * step  # nearer skin slides to the left, over six nodes
+    for mirrored in (False, True):
+        there, node = (-t.flip(3) if mirrored else t for t in (place, nodes))
+        kept, way = in_order(there, node, torch.tensor([not mirrored]).view(1, 1, 1, 1))
+        if mirrored:
+            kept, way = -kept.flip(3), -way.flip(3)
+        row, way = kept[0, 0, 0], way[0, 0, 0]
+        assert (row.diff() > 0.99 * LEAST_SPACING * step).all()
+        torch.testing.assert_close(row[10:], place[0, 0, 0, 10:])
+        hidden = way != 0
+        assert hidden[5:10].all() and not hidden[:4].any() and not hidden[10:].any()
+        torch.testing.assert_close((nodes[0, 0, 0] + way)[5:10], nodes[0, 0, 0, 10].expand(5))
+
+
 @pytest.mark.parametrize("axis", range(3), ids=NAMES[:3])
 def test_head_turns_as_far_as_asked(seen, large, axis):
     """+ pitch down, + yaw to the picture's left, + roll clockwise; the other angles stay, nearly."""

@@ -57,7 +57,7 @@ class Generator:
         """device: 'auto', 'CPU' or 'CUDA'; threads: of one run on the CPU. Raises PackError where a graph cannot be
         loaded or does not fit, ZygomaError where CUDA is asked for and cannot be had."""
         self.pack = pack
-        self.threads = threads or max(1, min((os.cpu_count() or 1) // 2, MOST_THREADS))
+        self.threads = threads or max(1, min((os.cpu_count() or 1) // 2, MOST_THREADS))  # two runs go side by side
         self._lock = threading.Lock()
         self._on_device: WeakKeyDictionary[Source, dict[str, ort.OrtValue]] = WeakKeyDictionary()
         self._pasters: WeakKeyDictionary[Source, Paster] = WeakKeyDictionary()

@@ -14,7 +14,7 @@ from ..core.errors import ZygomaError
 from ..core.movies import TrackJob
 from ..movie_track import MovieWork
 from .clip_render import go
-from .table_import import MotionOptions, disabled_reason, draw_columns, draw_options, offer_start
+from .table_import import MotionOptions, draw_columns, draw_options
 
 TAKEN_OVER = tuple(MotionOptions.__annotations__)  # the options that the import of the table has, too
 
@@ -48,17 +48,6 @@ class ZYGOMA_OT_movie_import(MotionOptions, bpy.types.Operator, ImportHelper):
         name="Frames a Second", description="Of a folder of pictures (0: 25), or in place of a movie's own clock",
         default=0, min=0, max=1000,
     )  # fmt: skip
-
-    @classmethod
-    def poll(cls, context):
-        if reason := disabled_reason(context):
-            cls.poll_message_set(reason)
-            return False
-        return True
-
-    def invoke(self, context, event):
-        offer_start(self, context)
-        return super().invoke(context, event)
 
     def draw(self, _context):
         names = ("begin", "end", "faces", "face", "rate", "table", "overwrite")

@@ -84,6 +84,18 @@ class MotionOptions:
     )
     set_range: bpy.props.BoolProperty(name="Set Scene Range", description="The scene's frames become the recording's")
 
+    @classmethod
+    def poll(cls, context):
+        if reason := disabled_reason(context):
+            cls.poll_message_set(reason)
+            return False
+        return True
+
+    def invoke(self, context, event):
+        if not self.properties.is_property_set("start_frame"):
+            self.start_frame = context.scene.frame_start
+        return super().invoke(context, event)
+
 
 def draw_options(operator, recording: tuple[str, ...], note: str, strength: tuple[str, ...]) -> None:
     """The options of an import in boxes; recording (with a note below) and strength: the names of its own."""
@@ -112,11 +124,6 @@ def draw_columns(operator) -> None:
     grid.use_property_split = False
     for name in NAMES:
         grid.prop_enum(operator, "columns", name)
-
-
-def offer_start(operator, context) -> None:
-    if not operator.properties.is_property_set("start_frame"):
-        operator.start_frame = context.scene.frame_start
 
 
 class ZYGOMA_OT_table_import(MotionOptions, bpy.types.Operator, ImportHelper):
@@ -150,17 +157,6 @@ class ZYGOMA_OT_table_import(MotionOptions, bpy.types.Operator, ImportHelper):
             ("FIFTHS", "0 to 1", "Divided by 5 already"),
         ],
     )
-
-    @classmethod
-    def poll(cls, context):
-        if reason := disabled_reason(context):
-            cls.poll_message_set(reason)
-            return False
-        return True
-
-    def invoke(self, context, event):
-        offer_start(self, context)
-        return super().invoke(context, event)
 
     def draw(self, _context):
         draw_options(self, ("face", "rate", "divided"), "-1: most rows; 0: the file's clock", ("as_is", "scale"))

@@ -134,15 +134,14 @@ def in_order(place: Tensor, node: Tensor, to_lower: Tensor) -> tuple[Tensor, Ten
     Returns the places and, for each node that gave way, how far along the row what hides it lies.
     """
     least = LEAST_SPACING * 2 / (place.shape[-1] - 1)
-    side = torch.where(to_lower, 1.0, -1.0)  # both cases as the one in which places give way downwards
-    place, node = (torch.where(to_lower, t, -t.flip(3)) for t in (place, node.expand_as(place)))
+    either = lambda t: torch.where(to_lower, t, -t.flip(3))  # noqa: E731  both cases as the first, and back
+    place, node = either(place), either(node.expand_as(place))
     front = node
     for reach in HIDDEN_REACH:
         limit = F.pad(place[..., reach:], (0, reach), value=9.0) - reach * least
         front = torch.where(limit < place, F.pad(front[..., reach:], (0, reach)), front)
         place = torch.minimum(place, limit)
-    way = front - node
-    return torch.where(to_lower, place, -place.flip(3)), side * torch.where(to_lower, way, way.flip(3))
+    return either(place), either(front - node)
 
 
 def inverse(displacement: Tensor, nodes: Tensor) -> Tensor:
@@ -216,8 +215,8 @@ class Animator(nn.Module):
         at = pixels + flow_below
         # The way to what hides a node ends with it: between the last hidden node and the next lies no way half as long.
         way = front[batch : 2 * batch]
-        hidden = (way.abs().amax(1, keepdim=True) > 0).float()
-        way = sample(torch.cat([way, hidden], 1), at.transpose(0, 1)).transpose(0, 1)
+        gave_way = (way.abs().amax(1, keepdim=True) > 0).float()
+        way = sample(torch.cat([way, gave_way], 1), at.transpose(0, 1)).transpose(0, 1)
         hidden_by = way[:2] / way[2:].clamp(min=0.5) * (way[2:] > 0.5)
         full = sample_layer(below, at + hidden_by)
         shade = 1 + full[4:] * zone

@@ -85,7 +85,7 @@ def encode(
     above = below + nearness(points, openings) * (above - below)
     r = rotation(fit.pose)
     own_pose = angles(crop_turn.T @ r)
-    gaze = np.zeros(len(GAZE))
+    gaze = np.zeros(len(GAZE))  # wherever the photo's eyes look counts as straight ahead
     vector = np.concatenate([own_pose, units, gaze]) if source_vector is None else source_vector
 
     state = paint_layers(image, points, openings, fit.pose[1], distance)

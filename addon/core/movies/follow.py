@@ -14,6 +14,7 @@ import numpy as np
 
 from ..faces import FaceReader
 from ..faces.detect import SHORT, Detection, detect, detect_in
+from ..faces.expression import BLENDSHAPES
 from ..faces.landmarks import Fit, fit_regions, region_of
 from ..faces.measures import chin_drop, in_head_frame, iris_offsets, lip_gap
 from ..faces.picture import Picture, Region
@@ -37,7 +38,6 @@ THUMBNAIL = 48
 CLOSER = 1.3 / 1.5  # of the landmarks' crop: what the detector sees best
 LIPS = (13, 14)  # inner lips, middle
 
-BLENDSHAPES = 52
 RECORD = np.dtype(
     [
         *(("frame", "<i4"), ("face", "<i4"), ("time", "<f8")),  # face -1: a frame in which nobody was seen
@@ -45,7 +45,7 @@ RECORD = np.dtype(
         *(("confidence", "<f4"), ("spread", "<f4")),
         *(("turn", "<f4", (3, 3)), ("middle", "<f4", 2), ("eyes", "<f4")),  # eyes: their distance in pixels
         *(("lip_gap", "<f4"), ("chin_drop", "<f4"), ("irises", "<f4", (2, 2))),
-        ("blendshapes", "<f4", BLENDSHAPES),
+        ("blendshapes", "<f4", len(BLENDSHAPES)),
     ]
 )
 

@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..attributes import UNITS
 from ..faces.measures import directions
 from ..faces.pose import angles
+from ..tables.recognise import SCALE
+from ..tables.scale import POINTS
 from .units import GAZE_WIDTH, POSE_WIDTH, READ, UNREAD, smooth
 
-UNITS = ("AU01", "AU02", "AU04", "AU05", "AU06", "AU07", "AU09", "AU10", "AU12", "AU14", "AU15", "AU17", "AU20", "AU23")
-UNITS += ("AU25", "AU26", "AU45", "AU16", "AU18", "AU22")  # OpenFace's own first
 EYES = tuple(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz")  # 0 is the left one in the picture
 PLACE = ("gaze_angle_x", "gaze_angle_y", "pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
-SCALE = "zygoma"
 HEADER = ("frame", "face_id", "timestamp", "confidence", "success", *EYES, *PLACE)
-HEADER += (*(f"{unit}_r" for unit in UNITS), *(f"{unit}_c" for unit in UNITS), "scale")
-POINTS = 5.0  # of a full unit
+HEADER += (*(f"{unit}_r" for unit in UNITS), *(f"{unit}_c" for unit in UNITS), SCALE[0])
 PRESENT = 0.2  # slider from which a unit counts as there
 SHUT = 0.5  # AU45 from which the eyes say nothing of where they look
 BETWEEN_EYES = 63.0  # millimetres from the middle of one eye's corners to the other's
@@ -110,7 +109,7 @@ def lines(faces: list[Rows], empty: np.ndarray) -> Iterator[bytes]:
     which = np.concatenate([*(np.full(len(face.frames), i) for i, face in enumerate(faces)), np.full(len(empty), -1)])
     row = np.concatenate([*(np.arange(len(face.frames)) for face in faces), np.arange(len(empty))])
     order = np.lexsort((which, frames))
-    failed = ", 0.00, 0, " + ", ".join(["0"] * (len(HEADER) - 6)) + f", {SCALE}\n"
+    failed = ", 0.00, 0, " + ", ".join(["0"] * (len(HEADER) - 6)) + f", {SCALE[1]}\n"
     for start in range(0, len(order), ROWS):
         text = []
         for i in order[start : start + ROWS]:
@@ -130,4 +129,4 @@ def _line(face: Rows, i: int) -> str:
     cells += [f"{value:.4f}" for value in look] + [f"{value:.1f}" for value in position]
     cells += [f"{value:.4f}" for value in pose]
     cells += [f"{POINTS * value:.3f}" for value in units] + ["1" if value > PRESENT else "0" for value in units]
-    return ", ".join(cells) + f", {SCALE}\n"
+    return ", ".join(cells) + f", {SCALE[1]}\n"

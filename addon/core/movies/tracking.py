@@ -12,13 +12,14 @@ import numpy as np
 
 from ..errors import MovieError, OutputError
 from ..faces import FaceReader
+from ..faces.expression import BLENDSHAPES
 from ..faces.measures import chin_drop, in_head_frame, iris_offsets, lip_gap
 from ..frames import make_folder, write_chunks
 from .follow import MOST_FACES, RECORD, Follower
 from .footage import Footage, Frame
 from .journal import Journal
 from .table import Rows, lines, rows
-from .units import BLENDSHAPES, UNREAD, solve, solve_still
+from .units import UNREAD, solve, solve_still
 
 VERSION = 1  # of what the journal holds
 FEWEST_ROWS = 3  # a face seen in fewer frames of a movie is a mistake

@@ -101,6 +101,10 @@ def sample_layer(layer: Tensor, at: Tensor) -> Tensor:
     return sample(layer, at.reshape(1, 2, batch * height, width)).view(layer.shape[1], batch, height, width)
 
 
+def mix(under: Tensor, over: Tensor, share: Tensor) -> Tensor:
+    return under + share * (over - under)
+
+
 def upsample(t: Tensor, size) -> Tensor:
     return F.interpolate(t, size=(size, size), mode="bilinear", align_corners=True)
 
@@ -195,55 +199,60 @@ class Animator(nn.Module):
         moves = torch.cat([displaced(move(motion_above)), displaced(move(motion_below)), displaced(still)])
         moves, front = unfolded(moves, turn.repeat(3, 1, 1), nodes)
         u = inverse(moves, nodes)
-        flow_above, flow_below, flow_rigid = (u - nodes).chunk(3)
+        at_above, at_below, at_rigid = u.clamp(-1, 1).chunk(3)
+        flow_below = at_below - nodes
 
         # How much of a pixel's neighbourhood is stretched: 1 - area in the photo / area in the picture.
         dx, dy = slopes(flow_below, 2 / (g - 1))
         stretch = (1 - ((1 + dx[:, :1]) * (1 + dy[:, 1:]) - dx[:, 1:] * dy[:, :1])).clamp(0, 1)
-        zone = sample((change @ creases.flatten(1)).view(batch, 1, g, g), nodes + flow_below)
+        zone = sample((change @ creases.flatten(1)).view(batch, 1, g, g), at_below)
         shift = look @ (scale * EYE_RADIUS * source_rotation[:2] @ torch.tensor(LOOKS)).t()  # [B,2] in the photo
-        flow_eyes = flow_rigid - sample(eyes.expand(batch, -1, -1, -1), nodes + flow_rigid) * shift.view(batch, 2, 1, 1)
+        at_eyes = at_rigid - sample(eyes.expand(batch, -1, -1, -1), at_rigid) * shift.view(batch, 2, 1, 1)
         changed = torch.cat([change, look, asked], 1).abs().amax(1).view(batch, 1, 1, 1)
-        moved = torch.cat([flow_above, flow_below, flow_eyes], 1).abs().amax(1, keepdim=True) * (size * 2)
+        moved = (torch.cat([at_above - nodes, flow_below, at_eyes - nodes], 1)).abs().amax(1, keepdim=True) * (size * 2)
         alpha = torch.maximum(moved, zone.abs() * 255).clamp(0, 1) * (changed * 1e4).clamp(0, 1)  # 1: half a pixel
-        flow_above, flow_below, flow_eyes, zone, stretch, alpha = upsample(
-            torch.cat([flow_above, flow_below, flow_eyes, zone, stretch, alpha], 1).transpose(0, 1), size
-        ).split([2, 2, 2, 1, 1, 1])
-        window, jaw_window = box(WINDOW, size), box(JAW_WINDOW, size)
-        travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
 
-        at = pixels + flow_below
-        # The way to what hides a node ends with it: between the last hidden node and the next lies no way half as long.
+        # From nodes to pixels. What hides a node ends with it: between the last hidden node and the next lies no way
+        # half as long. Ways are smooth but for that edge, so half the pixels tell them.
+        dense = lambda t, side=size: upsample(t.transpose(0, 1), side)  # noqa: E731  [B,C,G,G] -> [C,B,S,S]
         way = front[batch : 2 * batch]
         gave_way = (way.abs().amax(1, keepdim=True) > 0).float()
-        way = sample(torch.cat([way, gave_way], 1), at.transpose(0, 1)).transpose(0, 1)
+        way = sample(torch.cat([way, gave_way], 1), dense(at_below, size // 2).transpose(0, 1))
+        way = dense(way)
         hidden_by = way[:2] / way[2:].clamp(min=0.5) * (way[2:] > 0.5)
-        full = sample_layer(below, at + hidden_by)
-        shade = 1 + full[4:] * zone
-        skin, mask_below = full[:3] * shade, cut(full[3:4], window)
-        upper = sample_layer(above, cut(pixels + flow_above + hidden_by, window))
-        behind = sample_layer(inner, cut(pixels + flow_eyes, window))
-        lower = sample_layer(jaw, cut(pixels + flow_eyes - travel.view(2, batch, 1, 1), jaw_window))
+        at_below = dense(at_below) + hidden_by
+        alpha, stretch, zone = dense(alpha), dense(stretch), dense(zone)
+        window, jaw_window = box(WINDOW, size), box(JAW_WINDOW, size)
+        at_above, at_eyes = cut(dense(at_above), window) + cut(hidden_by, window), dense(at_eyes)
+        travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
+
+        full = sample_layer(below, at_below)
+        crease = full[4:] * zone
+        skin, mask_below = full[:3] * (1 + crease), cut(full[3:4], window)
+        upper = sample_layer(above, at_above)
+        behind = sample_layer(inner, cut(at_eyes, window))
+        lower = sample_layer(jaw, cut(at_eyes, jaw_window) - travel.view(2, batch, 1, 1))
 
         lash = (4 * (change[:, BLINK] - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
-        mask_above, rgb_above = upper[3:4], upper[:3] * (1 - lash * (1 - upper[4:])) * cut(shade, window)
+        mask_above, rgb_above = upper[3:4], upper[:3] * ((1 - lash * (1 - upper[4:])) * (1 + cut(crease, window)))
         cavity = cavity.view(3, 1, 1, 1)
-        teeth = lower[:3] * lower[3:] + (1 - lower[3:]) * cavity
+        teeth = mix(cavity, lower[:3], lower[3:])
         inside_window = tuple(
             j - w for j, w in zip(jaw_window, (window[0], window[0], window[2], window[2]), strict=True)
         )
         depths = put(cavity.expand_as(behind[:3]), teeth, inside_window)
-        hidden = behind[:3] * behind[3:4] + (1 - behind[3:4]) * depths
-        covered = mask_below * cut(skin, window) + (1 - mask_below) * hidden
-        rgb = put(skin, mask_above * rgb_above + (1 - mask_above) * covered, window)
+        hidden = mix(depths, behind[:3], behind[3:4])
+        covered = mix(hidden, cut(skin, window), mask_below)
+        opened = mix(covered, rgb_above, mask_above)
 
         open_now = (1 - mask_above) * (1 - mask_below)
-        synthetic = torch.maximum(stretch, (shade - 1).abs() * 4)
+        synthetic = torch.maximum(stretch, crease.abs() * 4)
         revealed = torch.maximum(cut(synthetic, window), open_now * (1 - behind[4:]))
-        synthetic = put(synthetic, revealed, window) * (alpha > 0)
 
         levels = lambda t: (t * 255 + 0.5).clamp(0, 255).to(torch.uint8)  # noqa: E731
-        return levels(rgb).permute(1, 2, 3, 0), levels(alpha)[0], levels(synthetic)[0]
+        image = put(levels(skin), levels(opened), window)
+        synthetic = put(levels(synthetic), levels(revealed), window)
+        return image.permute(1, 2, 3, 0), levels(alpha)[0], torch.where(alpha > 0, synthetic, 0)[0]
 
 
 def export(path: Path, example: dict[str, Tensor]) -> Animator:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 
 import bpy
+import cv2
 import numpy as np
 from PIL import Image as Pillow
 
@@ -66,8 +67,7 @@ def write_pixels(image: bpy.types.Image, pixels: np.ndarray) -> None:
             f"{image.name}: the rig's picture is {image.size[0]} x {image.size[1]} pixels, not {width} x {height}; "
             "delete the image, and the rig makes it anew."
         )
-    turned = np.ones((height, width, 4), np.float32)
-    np.multiply(pixels[::-1], np.float32(1 / 255), out=turned[..., :3], casting="unsafe")
+    turned = np.multiply(cv2.cvtColor(pixels[::-1], cv2.COLOR_RGB2RGBA), np.float32(1 / 255), dtype=np.float32)
     image.pixels.foreach_set(turned.ravel())
     image.update()
 

@@ -175,7 +175,7 @@ class Animator(nn.Module):
         scale, offset, pivot, cavity, jaw_travel, source_rotation, crop_turn, source, attributes,
     ):  # fmt: skip
         batch, size, g = attributes.shape[0], above.shape[-1], surface.shape[-1]
-        nodes, pixels = grid(g), grid(size).view(2, 1, size, size)
+        nodes = grid(g)
         look = torch.sin(attributes[:, AT_GAZE]) - torch.sin(source[None, AT_GAZE])  # [B,2]: down, to the left
         change = effective(attributes) - effective(source[None])  # [B,U]
         own = source[None, AT_POSE]
@@ -209,7 +209,7 @@ class Animator(nn.Module):
         shift = look @ (scale * EYE_RADIUS * source_rotation[:2] @ torch.tensor(LOOKS)).t()  # [B,2] in the photo
         at_eyes = at_rigid - sample(eyes.expand(batch, -1, -1, -1), at_rigid) * shift.view(batch, 2, 1, 1)
         changed = torch.cat([change, look, asked], 1).abs().amax(1).view(batch, 1, 1, 1)
-        moved = (torch.cat([at_above - nodes, flow_below, at_eyes - nodes], 1)).abs().amax(1, keepdim=True) * (size * 2)
+        moved = torch.cat([at_above - nodes, flow_below, at_eyes - nodes], 1).abs().amax(1, keepdim=True) * (size * 2)
         alpha = torch.maximum(moved, zone.abs() * 255).clamp(0, 1) * (changed * 1e4).clamp(0, 1)  # 1: half a pixel
 
         # From nodes to pixels. What hides a node ends with it: between the last hidden node and the next lies no way

@@ -25,6 +25,7 @@ from .layout import (
     INNER_UPPER_LIP,
     JAW_LINE,
     LOWER_LIDS,
+    LOWER_LIP,
     UPPER_LIDS,
     curve,
     grid,
@@ -35,8 +36,10 @@ DEEPEST = 0.65  # the fields' depth behind the eyes, tenths of a metre
 STEEPEST = 1.5  # its rise per unit of length: no turn of the head can fold a flatter field
 SOFTNESS = 0.1
 HEAD_WIDTHS, HEIGHTS_UP, HEIGHTS_DOWN = 1.32, 1.50, 1.25  # the ellipse that turns whole with the head
+CHIN_GIVES = 0.35  # of the chin's height under the lip: how much of it stretches when the lip moves
 LIP_RIM = 0.035  # of the mouth's width: where the fitted lips' edges may lie on the wrong side of the photo's
 JAW_UNITS = [UNITS.index(u) for u in ("AU17", "AU25", "AU26")]
+OPENERS = [UNITS.index(u) for u in ("AU16", "AU25", "AU26")]
 # Landmark and vertex sides that a layer leaves out: `above` owns upper lids and lower lip, `below` lower lids and
 # upper lip.
 NOT_ABOVE, NOT_BELOW = (2, 3), (1, 4)
@@ -68,6 +71,7 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
     """Interpolates the visible vertices onto the grid and fills what they leave open by membranes."""
     x, y = grid(GRID)
     jaw = np.interp(x, landmarks[list(JAW_LINE), 0], landmarks[list(JAW_LINE), 1])
+    give = CHIN_GIVES * (landmarks[CHIN, 1] - landmarks[LOWER_LIP, 1])
     depths, motions = [], []
     for is_above, left_out in ((True, NOT_ABOVE), (False, NOT_BELOW)):
         use = (basis.landmark_spread < RELIABLE) & ~np.isin(basis.landmark_side, left_out)
@@ -79,8 +83,13 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
         values = np.nan_to_num(values)
         depths.append(membrane(values[..., :1], known)[..., 0])
         # The neck's zeros next to a dropping jaw would cut a hard edge under the chin.
-        known &= y <= jaw + 0.02
-        motion = membrane(values[..., 1:], known, zero_border=True).reshape(GRID, GRID, len(UNITS), 3)
+        motion = membrane(values[..., 1:], known & (y <= jaw + 0.02), zero_border=True)
+        motion = motion.reshape(GRID, GRID, len(UNITS), 3)
+        # Lips that part push the chin down: from its boss on the skin gives way to the neck instead of folding under it.
+        pushed = motion[..., OPENERS, :].reshape(GRID, GRID, -1)
+        motion[..., OPENERS, :] = membrane(pushed, known & (y <= jaw - give), zero_border=True).reshape(
+            GRID, GRID, len(OPENERS), 3
+        )
         motions.append(gaussian_filter(motion.transpose(2, 3, 0, 1), (0, 0, 0.6, 0.6)))
     depth = _foldless(sum(depths) / 2, fit.scale)
     under_jaw = np.clip((y - jaw + 0.06) / 0.08, 0, 1)

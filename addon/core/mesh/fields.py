@@ -85,7 +85,7 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
         # The neck's zeros next to a dropping jaw would cut a hard edge under the chin.
         motion = membrane(values[..., 1:], known & (y <= jaw + 0.02), zero_border=True)
         motion = motion.reshape(GRID, GRID, len(UNITS), 3)
-        # Lips that part push the chin down: from its boss on the skin gives way to the neck instead of folding under it.
+        # Parting lips push the chin down: from its boss on the skin gives way to the neck, or it would fold under it.
         pushed = motion[..., OPENERS, :].reshape(GRID, GRID, -1)
         motion[..., OPENERS, :] = membrane(pushed, known & (y <= jaw - give), zero_border=True).reshape(
             GRID, GRID, len(OPENERS), 3

@@ -25,18 +25,18 @@ ACTIONS: dict[str, dict[str, float]] = {
     "AU17": {"mouthShrugLower": 1.5, "mouthShrugUpper": 0.6},
     "AU20": {**_both("mouthStretch", 1.2), **_both("mouthSmile", 0.15)},
     "AU23": {"mouthRollUpper": 0.35, "mouthRollLower": 0.45, "mouthPucker": 0.45, **_both("mouthPress", 0.3)},
-    "AU25": {**_both("mouthLowerDown", 0.8), **_both("mouthUpperUp", 0.35), "jawOpen": 0.05},
+    "AU25": {**_both("mouthLowerDown", 1.0), **_both("mouthUpperUp", 0.25), "jawOpen": 0.07},
     "AU26": {"jawOpen": 0.5},
     "AU45": _both("eyeBlink", 1.0),
-    "AU16": _both("mouthLowerDown", 1.2),
+    "AU16": _both("mouthLowerDown", 2.4),
     "AU18": {"mouthPucker": 1.0},
     "AU22": {"mouthFunnel": 1.0},
 }
 
 # What a full unit of the generator plays of its mixture. AU06 and AU09 fold the cheek at 1; AU25 is mute at 1.
 STRENGTH: dict[str, float] = {
-    **{"AU05": 2.4, "AU06": 0.75, "AU09": 0.75, "AU10": 1.1, "AU15": 1.5, "AU17": 0.8, "AU18": 1.8, "AU20": 0.9},
-    **{"AU23": 1.7, "AU25": 3.0, "AU26": 1.15},
+    **{"AU05": 2.4, "AU06": 0.75, "AU09": 0.75, "AU10": 1.8, "AU15": 1.5, "AU17": 0.8, "AU18": 1.8, "AU20": 0.9},
+    **{"AU23": 1.7, "AU25": 3.4, "AU26": 1.4},
 }
 
 # AU17 also lifts the chin itself, which the actions do not: metres up, towards the camera, and over what radius.

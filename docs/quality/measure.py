@@ -2,8 +2,8 @@
 
     .venv/bin/python -m docs.quality.measure [--photos FOLDER | --photo FILE] [--table CSV] [--pack PACK] [--out FOLDER]
 
-On what the repository ships it writes docs/quality.md and the pictures in docs/quality; with photos, a table or a pack of
-your own the same goes to out/quality. No figure depends on the machine's speed or name.
+On what the repository ships it writes docs/quality.md and the pictures in docs/quality; with photos, a table or a pack
+of your own the same goes to out/quality. No figure depends on the machine's speed or name.
 """
 
 from __future__ import annotations

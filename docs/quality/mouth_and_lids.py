@@ -13,8 +13,8 @@ MADE = {"AU12": 0.9, "AU06": 0.6, "AU25": 0.3}  # a smile for a photo that has n
 
 
 def openings(ramps: Ramps) -> dict[str, float | None]:
-    """lips: the gap at full AU25, lips_at_rest: without it, in eye distances; lids: what is left of the eyes' opening at
-    full AU45, 0..1. None where the face was lost."""
+    """lips: the gap at full AU25, lips_at_rest: without it, in eye distances; lids: what is left of the eyes' opening
+    at full AU45, 0..1. None where the face was lost."""
     rest, parted = ramps["AU25"][0], ramps["AU25"][-1]
     awake, shut = ramps["AU45"][0], ramps["AU45"][-1]
     return {

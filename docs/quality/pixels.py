@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import radians
 
 import numpy as np
@@ -49,7 +50,7 @@ def largest_jump(subject: Subject, names: Sequence[str] = NAMES) -> dict[str, fl
     for name in names:
         low, high = (radians(TURNS[0]), radians(TURNS[-1])) if name in ANGLES else (0, 1)
         crops = subject.crops([subject.asked({name: float(value)}) for value in np.linspace(low, high, STEPS + 1)])
-        changes = [np.sqrt(np.mean((a.astype(np.float32) - b) ** 2)) for a, b in zip(crops, crops[1:], strict=False)]
+        changes = [np.sqrt(np.mean((a.astype(np.float32) - b) ** 2)) for a, b in pairwise(crops)]
         out[name] = float(np.max(changes) / max(np.mean(changes), 1e-9))
     return out
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from string import Template
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from .mouth_and_lids import SMILES
 from .pixels import IDENTICAL, STEPS, TOUCH
 from .response import LEVELS, TURNS
 
+TEMPLATE = Path(__file__).with_name("template.md")
 FEW = 4  # photos that get columns of their own
 TITLES = {attribute.key: attribute.title for attribute in ATTRIBUTES}
 
@@ -36,64 +39,32 @@ class Measured:
 
 
 def report(photos: Sequence[Measured], acted: Acted, refused: dict[str, str], pack: str, table: str) -> str:
-    """Markdown. refused: why, by photo; the first of photos acted the table."""
-    pictures = [f"![{one.name}: every unit at 0, .5 and 1, and turns](quality/{one.name}.jpg)" for one in photos]
+    """template.md, filled in. refused: why, by photo; the first of photos acted the table."""
     lost = sum(one.lost for one in photos)
-    parts = [
-        "# How well it does what it is asked",
-        "Written by `python3.11 build.py quality`; do not edit. `--photos FOLDER`, or `--photo FILE`, measures portraits of "
-        "your own, `--table CSV` lets the first of them act a recording of your own, `--pack` takes another generator; those "
-        "figures go to `out/quality`.",
-        f"The generator is `{pack}`, the photos are {_listed(one.name for one in photos)}.",
-        "**Reader and generator share a maker.** What reads the faces here is Zygoma's own face reader, and the generator was "
-        "built with it: lips, lids and head angles are fitted to the same landmarks. Agreement shows that the two are "
-        "consistent, not that a person would see the same. Outside readers have to confirm it, and likeness is not measured "
-        "here at all. The reader was trained on photographs, and a painting is no photograph: where it is blind, the pictures "
-        "below say more than the numbers.",
-        *([f"The reader lost the face in {lost} pictures; what it lost counts as not rising."] if lost else []),
-        *(f"Not measured: {name}: {why}" for name, why in refused.items()),
-        "## Action Units",
-        "Each slider alone, from the face whose own expression was taken away, on the photo's own pose. **At 0 .. 1**: the "
-        "reader's reading of that unit, of its full scale, mean over the photos; it may start beside 0, since nobody's rest is "
-        "the scale's. **Rise**: reading at 1 less reading at 0, for each photo. **Rises**: on how many photos the reading goes "
-        "up all the way, by a tenth or more in all. **Moved**: the landmark that moves most, in hundredths of the eye distance; "
-        "it stands for the units that the reader has no scale for (AU06, AU09, AU16). **Others**: how much the readings of all "
-        "other units change from 0 to 1, on average, and which changes most; 0 would be a unit that looks like nothing else.",
-        _units(photos),
-        "## Head and gaze",
-        "**Read**: change of the angle in degrees from the photo's own, at each angle asked for. **Gain**: its slope; 1 is "
-        "right. **Others**: how far the other angles of the head, or of the eyes, change with it, at most. Gaze is read from "
-        "iris landmarks, the crudest of these readings, the more so where eyes already look aside.",
-        _angles(photos),
-        "## Lips, lids, smile",
-        "**Lips**: gap of the inner lips in eye distances, without and with full AU25. **Eyes left**: what of the eyes' opening "
-        "is left at full AU45; 0 is shut, and the landmarks of two touching lids still lie some tenths apart. **Smile**: the "
-        f"score `mouthSmile` before and after the photo's own expression is taken away; 0 is gone. Photos that score under {SMILES:g} "
-        "were made to smile by the generator first and taken for photos of their own (*made*), which is easier than a real smile.",
-        _mouths(photos),
-        "## At rest and on the way",
-        "**Rest**: whether a frame with everything at rest is the photo, bit for bit. **Crop**: the generator's own picture at "
-        f"rest against the photo, before that shortcut. **Touched**: the photo's crop against the one with the slider at {TOUCH:g} (of a unit; "
-        "radians of an angle), the lowest of all sliders; a picture that goes soft or jumps when it is first touched would show "
-        "as 30 dB or less.",
-        _rests(photos),
-        f"For each slider. **Touched**: as above, the lowest of the photos. **Jump**: the slider goes its way in {STEPS} even steps; "
-        "the largest change of the picture in one step over the mean change, the worst photo; 1 is perfectly even, a pop would "
-        f"be 3 or more. **Made up**: the share of the crop that the mask `synthetic` says is not the photo's own, at 1 or at {TURNS[-1]:g} "
-        "degrees, mean of the photos.",
-        _sliders(photos),
-        "## Acting a recording",
-        f"{photos[0].name} acts `{table}` ({acted.rows} of its rows, the face lost in {acted.lost}), its own expression "
-        "taken away. For each slider that moves in the table and has a reading: Pearson's **r** between asked and read, and the "
-        "**slope**, read over asked. Units act together here, so cross-talk counts.",
-        _table(
-            ["slider", "r", "slope"],
-            [[_titled(name), _number(v["r"]), _number(v["slope"])] for name, v in acted.figures.items()],
-        ),
-        "## Pictures",
-        *pictures,
-    ]
-    return "\n\n".join(parts) + "\n"
+    notes = [f"The reader lost the face in {lost} readings of sliders, which count as not rising."] if lost else []
+    notes += [f"Not measured: {name}: {why}" for name, why in refused.items()]
+    acting = [[_titled(name), _number(v["r"]), _number(v["slope"])] for name, v in acted.figures.items()]
+    pictures = [f"![{one.name}: every unit at 0, .5 and 1, and turns](quality/{one.name}.jpg)" for one in photos]
+    return Template(TEMPLATE.read_text("utf-8")).substitute(
+        pack=pack,
+        photos=_listed(one.name for one in photos),
+        notes="".join(f"\n{note}\n" for note in notes),
+        units=_units(photos),
+        angles=_angles(photos),
+        smiles=f"{SMILES:g}",
+        mouths=_mouths(photos),
+        touch=f"{TOUCH:g}",
+        rests=_rests(photos),
+        steps=STEPS,
+        turn=f"{TURNS[-1]:g}",
+        sliders=_sliders(photos),
+        actor=photos[0].name,
+        rows=acted.rows,
+        table=table,
+        lost=acted.lost,
+        acted=_table(["slider", "r", "slope"], acting),
+        pictures="\n\n".join(pictures),
+    )
 
 
 def _units(photos: Sequence[Measured]) -> str:

@@ -39,8 +39,8 @@ def ramps(subject: Subject, names: Sequence[str] = UNITS + ANGLES) -> Ramps:
 
 
 def unit_figures(unit: str, ramp: Sequence[Reading | None]) -> dict | None:
-    """read: the unit's reading at each of LEVELS, or None where the reader has none; rises: whether that goes up all the
-    way; moved: the landmark that moves most, in eye distances; others: change of every other unit's reading from 0
+    """read: the unit's reading at each of LEVELS, or None where the reader has none; rises: whether that goes up all
+    the way; moved: the landmark that moves most, in eye distances; others: change of every other unit's reading from 0
     to 1. None where the face was lost on the way."""
     if any(reading is None for reading in ramp):
         return None

@@ -32,9 +32,8 @@ def sheet(subject: Subject, path: Path) -> None:
     """Writes a JPEG of at most LARGEST bytes. From the face whose own expression was taken away, on its own pose."""
     groups = [(f"{unit}  {TITLES[unit]}", [({unit: x}, f"{x:g}") for x in (0, 0.5, 1)]) for unit in UNITS]
     groups.append(("Gaze, degrees", [_angle(name, angle) for name, angle in LOOKS]))
-    groups.append(
-        ("Head turned, degrees from its own pose", [({}, "own pose"), *(_angle(name, angle) for name, angle in TURNED)])
-    )
+    turned = [({}, "own pose"), *(_angle(name, angle) for name, angle in TURNED)]
+    groups.append(("Head turned, degrees from its own pose", turned))
     crops = iter(subject.crops([subject.asked(values) for _, cells in groups for values, _ in cells]))
     rows = -(-sum(len(cells) for _, cells in groups) // COLUMNS)
     across = COLUMNS * CELL + (COLUMNS // 3 - 1) * GAP

@@ -15,7 +15,7 @@ from .response import TURNS
 from .subject import Subject
 
 TOUCH = 0.001  # of a slider, or radians
-STEPS = 16  # from one end of a slider to the other
+STEPS = 12  # from one end of a slider to the other
 IDENTICAL = 99.0  # dB that stand for equal pictures
 
 

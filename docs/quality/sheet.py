@@ -16,7 +16,7 @@ from .subject import Subject
 
 CELL, GAP, HEAD = 150, 4, 20  # pixels: a picture, between groups, a line of words
 COLUMNS = 9
-MARGIN = 0.08  # of the face's height, around it
+MARGIN = 0.11  # of the face's height, around it
 LARGEST = 300_000  # bytes
 INK, PAPER = (40, 40, 44), (250, 250, 248)
 TITLES = {attribute.key: attribute.title for attribute in ATTRIBUTES}

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sets up, shows, tests, packs and measures Zygoma:  python3.11 build.py demo | test | extension | bench | dev
+"""Sets up, shows, tests, packs and measures Zygoma: python3.11 build.py demo | test | extension | bench | quality | dev
 
 Needs Python 3.11 or later with its venv module and nothing else; all else goes into .venv beside this file.
 """
@@ -60,7 +60,7 @@ class BuildError(Exception):
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="build.py", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True, metavar="demo | test | extension | bench | dev")
+    commands = parser.add_subparsers(dest="command", required=True, metavar=" | ".join(COMMANDS))
     demo_parser = commands.add_parser("demo", help="do the main job on what the repository ships, into out/demo")
     demo_parser.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="folder (default: out/demo)")
     demo_parser.add_argument("--photo", type=Path, help="a portrait of your own in place of the Mona Lisa")
@@ -77,6 +77,14 @@ def main() -> int:
     )
     bench_parser = commands.add_parser("bench", help="measure speeds against a reference in the same run")
     bench_parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    quality_parser = commands.add_parser("quality", help="measure by the project's own reader, into docs/quality.md")
+    chosen = quality_parser.add_mutually_exclusive_group()
+    chosen.add_argument("--photos", type=Path, help="a folder of portraits of your own; the figures go to out/quality")
+    chosen.add_argument("--photo", type=Path, help="one portrait of your own")
+    quality_parser.add_argument(
+        "--table", type=Path, help="a table that the first photo acts, in place of the shipped one"
+    )
+    quality_parser.add_argument("--pack", help="a generator pack: its id or its folder (default: zygoma-base)")
     commands.add_parser("dev", help="set up for work on Zygoma itself")
     args = parser.parse_args()
     try:
@@ -95,11 +103,7 @@ def demo(args: argparse.Namespace) -> int:
             raise BuildError(f"There is no file {path}.")
     python = environment(ROOT / ".venv", ["runtime", "blender"])
     command = [str(python), "-u", "-m", "docs.demo.scene", "--out", str(args.out.absolute())]
-    for option in ("photo", "table", "pack"):
-        value = getattr(args, option)
-        if value is not None:
-            command += [f"--{option}", str(value.absolute() if isinstance(value, Path) else value)]
-    return run(command, timeout=3600)
+    return run([*command, *options(args, "photo", "table", "pack")], timeout=3600)
 
 
 def test(args: argparse.Namespace) -> int:
@@ -128,6 +132,17 @@ def bench(args: argparse.Namespace) -> int:
     python = environment(ROOT / ".venv", ["runtime", "blender"])
     options = ["--json", str(args.json.absolute())] if args.json else []
     return run([str(python), "-u", "-m", "tests.bench", *options], timeout=3600)
+
+
+def quality(args: argparse.Namespace) -> int:
+    if args.photos is not None and not args.photos.is_dir():
+        raise BuildError(f"There is no folder {args.photos}.")
+    for path in (args.photo, args.table):
+        if path is not None and not path.is_file():
+            raise BuildError(f"There is no file {path}.")
+    python = environment(ROOT / ".venv", ["runtime", "blender"])
+    command = [str(python), "-u", "-m", "docs.quality.measure", *options(args, "photos", "photo", "table", "pack")]
+    return run(command, timeout=24 * 3600)
 
 
 def dev(_args: argparse.Namespace) -> int:
@@ -175,7 +190,7 @@ def extension(args: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"demo": demo, "test": test, "extension": extension, "bench": bench, "dev": dev}
+COMMANDS = {"demo": demo, "test": test, "extension": extension, "bench": bench, "quality": quality, "dev": dev}
 
 
 # Virtual environments
@@ -318,6 +333,16 @@ def check_wheels(stage: Path) -> None:
     if done.returncode:
         raise BuildError(f"{done.stdout}{done.stderr}\nThe bundled wheels do not work beside {OLDEST_NUMPY}.")
     print(done.stdout, end="")
+
+
+def options(args: argparse.Namespace, *names: str) -> list[str]:
+    """Those that were given, as another command takes them; paths absolute."""
+    given = [(name, value) for name in names if (value := getattr(args, name)) is not None]
+    return [
+        word
+        for name, value in given
+        for word in (f"--{name}", str(value.absolute() if isinstance(value, Path) else value))
+    ]
 
 
 def run(command: list[str], timeout: float) -> int:

@@ -95,6 +95,8 @@ def test_python_is_found_by_running_it():
     [
         (["demo", "--photo", "nowhere.jpg"], "There is no file nowhere.jpg"),
         (["demo", "--table", "nowhere.csv"], "There is no file nowhere.csv"),
+        (["quality", "--photos", "nowhere"], "There is no folder nowhere"),
+        (["quality", "--table", "nowhere.csv"], "There is no file nowhere.csv"),
         (["test", "--blender", "2.79"], "Blender 2.79 is not among 4.2, 5.0, 5.2"),
     ],
 )

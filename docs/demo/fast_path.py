@@ -1,6 +1,6 @@
 """Render Clip on a saved file, in a process of its own: the demo runs it beside Blender's animation render.
 
-    .venv/bin/python -m docs.demo.fast_path out/demo/demo.blend mona_lisa out/demo/fast
+.venv/bin/python -m docs.demo.fast_path out/demo/demo.blend mona_lisa out/demo/fast
 """
 
 from __future__ import annotations

@@ -233,15 +233,17 @@ class Animator(nn.Module):
         behind = sample_layer(inner, cut(at_eyes, window))
         lower = sample_layer(jaw, cut(at_eyes, jaw_window) - travel.view(2, batch, 1, 1))
 
-        lash = (4 * (change[:, BLINK] - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
-        mask_above, rgb_above = upper[3:4], upper[:3] * ((1 - lash * (1 - upper[4:])) * (1 + cut(crease, window)))
+        # One plane moves with the upper lid: its lashes' darkness on it, and its shadow on what lies behind it.
+        lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
+        mask_above, lid = upper[3:4], upper[4:]
+        rgb_above = upper[:3] * ((1 - lash * (1 - lid)) * (1 + cut(crease, window)))
         cavity = cavity.view(3, 1, 1, 1)
         teeth = mix(cavity, lower[:3], lower[3:])
         inside_window = tuple(
             j - w for j, w in zip(jaw_window, (window[0], window[0], window[2], window[2]), strict=True)
         )
         depths = put(cavity.expand_as(behind[:3]), teeth, inside_window)
-        hidden = mix(depths, behind[:3], behind[3:4])
+        hidden = mix(depths, behind[:3], behind[3:4]) * lid
         covered = mix(hidden, cut(skin, window), mask_below)
         opened = mix(covered, rgb_above, mask_above)
 

@@ -6,20 +6,30 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from .layout import IRISES, LOWER_LIDS, UPPER_LIDS
+from .layout import IRISES, LOWER_LIDS, UPPER_LIDS, smoothstep
 from .patch import Patch
 from .seams import Seams
 
 DARK_IRIS = np.array([40, 35, 30], np.float32)
-EDGE_REACH = 0.05  # eye distances over which the opening's own edge goes on under the lids
+EDGE_REACH = 0.05  # eye distances over which light and shade of the opening's edge go on under the lids
+SHADOW_REACH = 0.4  # of the opening: how far down the upper lid's shadow is looked for
+DEEPEST_SHADOW = 0.25
+DARK, LIT = (
+    8.0,
+    (0.4, 1.2),
+)  # grey levels added on both sides, and limits, of how an edge is lit against what is painted
+EVEN = 0.04  # of the eye's width: the light is evened out along the lid, since no iris is quite where it is read
 
 
 def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, seams: Seams, eye_distance: float):
-    """Fills `inner` (float32 [S,S,3], the photo at first) where lids hide the eyeballs; returns the white's colour
-    [3].
+    """Fills `inner` (float32 [S,S,3], the photo at first) with the eyeballs, also where lids hide them.
+
+    Returns (the white's colour [3], shadow float32 [S,S]). Shadow is what the upper lid with its lashes leaves of the
+    light below it: taken out of `inner`, so that it moves with the lid in place of staying on the eyeball.
     """
     size = len(image)
     pixel = 2 / (size - 1)
+    shadow = np.ones((size, size), np.float32)
     whites = []
     for (x0, x1), up, low, iris in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, IRISES, strict=True):
         w = x1 - x0
@@ -36,23 +46,31 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         sclera = within & (away > 1.2 * radius)
         white = np.percentile(own[sclera], 60, axis=0) if sclera.sum() > 20 else own.max((0, 1)) * 0.8
         whites.append(white)
-        ball = _diffused(own, within, white, w / pixel)
+        ball = _diffused(own, sclera, white, w / pixel)
         ball = _with_iris(ball, own, image, patch, within, centre, radius, away)
-        # Next to the opening its own edge goes on, so that no line is left where the lid was.
-        top, bottom = upper + rim + 0.5 * pixel, np.maximum(lower - 0.1 * gap, upper + rim + pixel)
-        nearest = np.clip(y, top, bottom)
-        edge = patch.sample(image, x, nearest)
-        near = np.exp(-(((y - nearest) / (EDGE_REACH * eye_distance)) ** 2))[..., None]
-        ball = edge * near + ball * (1 - near)
+        top, bottom = upper + rim, np.maximum(lower - 0.1 * gap, upper + rim + pixel)
+        # How the photo is lit against what is painted: under the upper lid it lies in the lid's shadow.
+        lit = np.clip((own + DARK) / (ball + DARK), *LIT)
+        under = (y > top - 2 * pixel) & (y < lower + 2 * pixel)
+        depth = np.clip((y - top) / np.maximum(SHADOW_REACH * gap, pixel), 0, 1)
+        shade = np.clip(lit.max(-1), DEEPEST_SHADOW, 1)
+        shade = np.where(under & (gap > 4 * pixel), shade + (1 - shade) * smoothstep(depth), 1)
+        patch.of(shadow)[:] = np.minimum(patch.of(shadow), shade)
+        clean = own / shade[..., None]
+        # Next to the opening its own light goes on, so that no line is left where a lid was.
+        nearest = np.clip(y, top + 0.5 * pixel, bottom)
+        row = np.clip(np.rint((nearest - y[0, 0]) / pixel), 0, len(y) - 1).astype(int)[..., None]
+        lit = np.clip((np.take_along_axis(clean, row, 0) + DARK) / (np.take_along_axis(ball, row, 0) + DARK), *LIT)
+        lit = cv2.GaussianBlur(lit, (0, 0), sigmaX=EVEN * w / pixel, sigmaY=0.1)
+        ball = ball * lit ** np.exp(-(((y - nearest) / (EDGE_REACH * eye_distance)) ** 2))[..., None]
         soft = 1.2 * pixel
-        shown = (y > upper + rim - soft) & (y < lower + soft)
-        target = patch.of(inner)
-        target[:] = np.where(shown[..., None], target, ball)
-    return np.mean(whites, axis=0)
+        shown = (y > top - soft) & (y < lower + soft)
+        patch.of(inner)[:] = np.where(shown[..., None], clean, ball)
+    return np.mean(whites, axis=0), shadow
 
 
 def _diffused(own: np.ndarray, within: np.ndarray, white: np.ndarray, width: float) -> np.ndarray:
-    """The opening's inner pixels spread outwards, far away the white's colour. width: of the eye, pixels."""
+    """The white's own pixels spread outwards, far away its colour. width: of the eye, pixels."""
     colour = np.where(within[..., None], own, 0).astype(np.float32)
     weight = within.astype(np.float32)
     total, share = 2e-5 * white, np.float32(2e-5)

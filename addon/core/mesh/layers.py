@@ -33,7 +33,7 @@ def paint_layers(image: np.ndarray, landmarks: np.ndarray, openings, yaw: float,
     mask_below = np.clip(outside_below / soft + 1.5, 0, 1)
 
     inner = photo.copy()
-    white = paint_eyeballs(inner, photo, landmarks, openings, seams, eye_distance)
+    white, shadow = paint_eyeballs(inner, photo, landmarks, openings, seams, eye_distance)
     opacity = np.ones((size, size), np.float32)
     palette = mouth_palette(photo, landmarks, white, eye_distance)
     patch = mouth_patch(size, landmarks, seams, openings)
@@ -49,14 +49,14 @@ def paint_layers(image: np.ndarray, landmarks: np.ndarray, openings, yaw: float,
 
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
     shows = (1 - mask_above) * (1 - mask_below) > 0
-    inner[shows] = photo[shows]
+    inner[shows] = photo[shows] / shadow[shows, None]
     opacity[shows] = 1
 
     def planes(rgb: np.ndarray, *more: np.ndarray) -> np.ndarray:
         return np.concatenate([rgb.transpose(2, 0, 1) / 255, *(m[None] for m in more)])[None].astype(np.float32)
 
     return {
-        "above": planes(photo, mask_above, lash_factor(photo, openings, seams)),
+        "above": planes(photo, mask_above, np.where(mask_above < 1, shadow, lash_factor(photo, openings, seams))),
         "below": planes(photo, mask_below, crease_map(photo, landmarks, eye_distance)),
         "inner": planes(inner, opacity, shows),
         "jaw": planes(jaw[..., :3], jaw[..., 3]),

@@ -52,8 +52,8 @@ def find_seams(image: np.ndarray, landmarks: np.ndarray, eye_distance: float) ->
         lower_lip,
         lid_gap,
         lip_gap,
-        lid_rim=0.13 * lid_gap + np.minimum(0.1 * lid_gap, fine),
-        lower_lid_rim=np.minimum(0.08 * lid_gap, 1.5 * fine),
+        lid_rim=0.08 * lid_gap + np.minimum(0.08 * lid_gap, fine),
+        lower_lid_rim=np.minimum(0.12 * lid_gap, 2.5 * fine),
         lip_rim=np.minimum(1.5 * fine, 0.25 * lip_gap),
     )
 

@@ -210,6 +210,74 @@ def test_mouth_the_wrong_way_round_is_refused(generator, read):
     encode(cut(photo.pixels, crop), landmarks, face.blendshapes, basis, pose=face.pose)
 
 
+def teeth_of(layer):
+    """Where teeth show in a layer [1,4+,S,S]: bright as no gum and no tongue is, bool [S,S]; and their mean RGB."""
+    rgb, alpha = layer[0, :3], layer[0, 3]
+    pale = rgb[1] / np.maximum(rgb[0], 0.01)
+    bright = rgb.mean(0) * alpha
+    mask = (bright > 0.6 * np.percentile(bright[pale > 0.75], 99)) & (pale > 0.75)
+    return mask, rgb[:, mask].mean(1)
+
+
+@pytest.mark.parametrize("name", PAINTINGS)
+def test_teeth_stand_in_the_mouth(generator, read, name):
+    """Within its width, as seen by the light on them, and the upper ones above the lower, which both cross the lips."""
+    photo, face = read(name)
+    source = generator.encode(photo, face, 512)
+    points = source.crop.to_crop(face.landmarks)
+    (left, right), seam = points[[61, 291], 0], points[[13, 14], 1].mean()
+    eyes = np.linalg.norm(points[[33, 133], :2].mean(0) - points[[362, 263], :2].mean(0))
+    window = np.zeros((512, 512), bool)
+    window[int(seam - 0.3 * eyes) : int(seam + 0.5 * eyes), int(left) : int(right)] = True
+    hidden = source.state["inner"][:, :4] * window * (1 - source.state["inner"][:, 4:])
+    upper, lower = (np.argwhere(teeth_of(layer)[0]) for layer in (hidden, source.state["jaw"]))
+    assert min(np.ptp(upper[:, 1]), np.ptp(lower[:, 1])) > 0.5 * (right - left)
+    assert lower[:, 1].min() > left - 0.15 * eyes and lower[:, 1].max() < right + 0.15 * eyes
+    assert upper[:, 0].mean() < lower[:, 0].mean() - 0.03 * eyes
+    assert seam < upper[:, 0].max() < seam + 0.15 * eyes and upper[:, 0].min() < seam
+
+
+def test_teeth_are_lit_and_tinted_as_the_photo_is(generator, read):
+    photo, face = read("mona_lisa")
+    _, plain = teeth_of(generator.encode(photo, face, 256).state["jaw"])
+    warm = replace(photo, pixels=(photo.pixels * np.array([0.6, 0.5, 0.35])).astype(np.uint8))
+    _, tinted = teeth_of(generator.encode(warm, face, 256).state["jaw"])
+    assert 0.35 < tinted.mean() / plain.mean() < 0.65
+    assert tinted[0] / tinted[2] > 1.3 * plain[0] / plain[2]
+
+
+def test_light_from_one_side_falls_on_the_teeth(generator, read, shared):
+    photo, face = read("204", shared / "portraits" / "people")
+    across = np.linspace(0.4, 1, photo.pixels.shape[1])[:, None]
+    means = []
+    for light in (across, across[::-1]):
+        lit = replace(photo, pixels=(photo.pixels * light).astype(np.uint8))
+        jaw = generator.encode(lit, face, 256).state["jaw"][0]
+        mask, _ = teeth_of(jaw[None])
+        middle = np.argwhere(mask)[:, 1].mean()
+        columns = np.arange(256) < middle
+        bright = jaw[:3].mean(0)
+        means.append(bright[mask & columns].mean() / bright[mask & ~columns].mean())
+    assert means[0] < 0.97 * means[1]
+
+
+def test_teeth_that_the_photo_shows_are_kept(generator, read, shared):
+    """Upper teeth hang from the head: a falling jaw leaves them as they are."""
+    for name in SMILING:
+        photo, face = read(name, shared / "portraits" / "people")
+        source = generator.encode(photo, face, 512)
+        points = source.crop.to_crop(face.landmarks)
+        (x, top), bottom = points[13, :2], points[14, 1]
+        rows = slice(int(top + 0.5 * (bottom - top)), int(top + 0.75 * (bottom - top)))
+        columns = slice(int(x - 10), int(x + 10))
+        fallen = source.vector.copy()
+        fallen[INDEX["AU26"]] = 1
+        frame = generator.animate(source, fallen[None]).image[0]
+        own = cut(photo.pixels, source.crop)
+        assert np.abs(frame[rows, columns].astype(int) - own[rows, columns]).mean() < 1, name
+        assert (frame != own).any()
+
+
 def test_every_eighth_of_the_people_is_encoded(generator, read, shared):
     folder = shared / "portraits" / "people"
     names = sorted(path.stem for path in folder.glob("*.jpg"))[::8]

@@ -7,6 +7,8 @@ frame: x right, y down, z away, tenths of a metre, the origin between the eyes.
 
 landmarks.npz says where each landmark lies on the subdivided head: found by detecting landmarks on renders of ten
 synthetic people in twelve views and taking the median over them (median scatter 2 mm).
+
+The mouth's inside is added by mouth_parts.
 """
 
 from __future__ import annotations

@@ -88,7 +88,8 @@ def encode(
     gaze = np.zeros(len(GAZE))  # wherever the photo's eyes look counts as straight ahead
     vector = np.concatenate([own_pose, units, gaze]) if source_vector is None else source_vector
 
-    state = paint_layers(image, points, openings, fit.pose[1], distance)
+    jaw = fit.units @ basis.jaw_travel
+    state = paint_layers(image, points, openings, distance, basis.mouth, r, fit.scale, jaw)
     state |= {
         "surface": np.stack([fields.depth, taper(points)])[None],
         "motion_above": above,

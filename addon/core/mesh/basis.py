@@ -10,6 +10,7 @@ import numpy as np
 from ..attributes import UNITS
 from ..errors import PackError
 from .layout import INNER_LOWER_LIP, INNER_UPPER_LIP, LOWER_LIDS, UPPER_LIDS
+from .teeth import MouthParts
 
 EYE_REACH = 0.22
 UPPER_LIP_REACH, LOWER_LIP_REACH = 0.20, 0.30
@@ -24,7 +25,7 @@ class HeadBasis:
     the landmarks' landmark_mean [L,3], landmark_identity [K,L,3], landmark_motion [U,L,3] and landmark_spread [L]
     (metres: how far the correspondence scatters), landmark_triangles [L,3]; jaw_travel [U,3] of the lower teeth.
     `side` [V] and `landmark_side` [L] tell near an opening which lip or lid a point belongs to: 1 above an eye, 2 below
-    it, 3 upper lip, 4 lower lip, else 0.
+    it, 3 upper lip, 4 lower lip, else 0. `mouth`: its teeth, gums and tongue.
     """
 
     mean: np.ndarray
@@ -39,6 +40,7 @@ class HeadBasis:
     jaw_travel: np.ndarray
     side: np.ndarray
     landmark_side: np.ndarray
+    mouth: MouthParts
 
 
 def load_basis(path: Path) -> HeadBasis:
@@ -48,6 +50,7 @@ def load_basis(path: Path) -> HeadBasis:
             data = {name: file[name] for name in file.files}
         mean, identity, motion = (data[k].astype(np.float32) for k in ("mean", "identity", "motion"))
         corners, weights = data["landmark_triangles"], data["landmark_weights"].astype(np.float32)
+        mouth = MouthParts.of(data)
     except (OSError, ValueError, KeyError) as error:
         raise PackError(f"{path} is not a head basis ({error}): install the pack anew.") from error
     if motion.shape[0] != len(UNITS):
@@ -72,6 +75,7 @@ def load_basis(path: Path) -> HeadBasis:
         jaw_travel=data["jaw_travel"].astype(np.float32),
         side=_sides(mean, landmarks),
         landmark_side=_sides(landmarks, landmarks),
+        mouth=mouth,
     )
 
 

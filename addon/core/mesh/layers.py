@@ -6,13 +6,18 @@ import numpy as np
 
 from .creases import crease_map
 from .eyes import lash_factor, paint_eyeballs
-from .mouth import mouth_palette, mouth_patch, own_inside, teeth_and_tongue
+from .mouth import mouth_palette, mouth_patch, own_inside
+from .photo_look import blur_of, cheeks, light_direction, lower_lip
 from .seams import find_seams
+from .teeth import Look, MouthParts, Placement, lower_parts, upper_parts
 
 
-def paint_layers(image: np.ndarray, landmarks: np.ndarray, openings, yaw: float, eye_distance: float):
+def paint_layers(
+    image: np.ndarray, landmarks: np.ndarray, openings, eye_distance: float, parts: MouthParts, turn, scale: float, jaw
+) -> dict[str, np.ndarray]:
     """image uint8 [S,S,3], landmarks [478,2+] in crop units -> the state's `above`, `below`, `inner`, `jaw`, `cavity`.
 
+    The head's turn [3,3], its scale and how far the jaw has dropped [3], in tenths of a metre, say where teeth are.
     Masks are soft inside the opening and lie in the photo's coordinates, so that they travel with their layer.
     """
     size = len(image)
@@ -35,9 +40,14 @@ def paint_layers(image: np.ndarray, landmarks: np.ndarray, openings, yaw: float,
     inner = photo.copy()
     white, shadow = paint_eyeballs(inner, photo, landmarks, openings, seams, eye_distance)
     opacity = np.ones((size, size), np.float32)
-    palette = mouth_palette(photo, landmarks, white, eye_distance)
+    skin = cheeks(photo, landmarks, eye_distance)
+    lip = lower_lip(photo, landmarks, eye_distance)
+    palette = mouth_palette(photo, seams, openings, skin.mean(0), lip, white)
+    look = Look(palette.teeth, palette.gum, palette.tongue, light_direction(skin), blur_of(image, landmarks))
     patch = mouth_patch(size, landmarks, seams, openings)
-    upper_teeth, lower_teeth = teeth_and_tongue(patch, landmarks, yaw, palette, eye_distance)
+    at = Placement(turn, scale, jaw, landmarks[[78, 308], 0].mean(), landmarks[[13, 14], 1].mean())
+    upper_teeth = upper_parts(parts, patch, at, look, patch.over(seams.upper_lip))
+    lower_teeth = lower_parts(parts, patch, at, look)
     own, share, has = own_inside(patch, photo, seams, openings, eye_distance)
     teeth = upper_teeth[..., 3]
     behind = palette.cavity * (1 - teeth[..., None]) + upper_teeth[..., :3] * teeth[..., None]

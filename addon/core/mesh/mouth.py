@@ -1,5 +1,5 @@
-"""The inside of the mouth: upper teeth (fixed to the head), lower teeth and tongue (riding with the jaw), a dark
-cavity.
+"""The inside of the mouth: where it may show, what colours it has under the photo's light, and what the photo itself
+shows of it.
 """
 
 from __future__ import annotations
@@ -12,45 +12,60 @@ import numpy as np
 from .patch import Patch
 from .seams import Seams
 
-ARCH_WIDTH = 0.62  # of the dental arch, eye distances
-CHEEKS = (205, 425)
 STANDARD_SKIN = np.array([1.23, 0.96, 0.81])  # a standard skin's colour, over its own mean
-UPPER_WIDTHS = (0.22, 0.17, 0.19, 0.17, 0.15)  # of the teeth from the middle outwards
-LOWER_WIDTHS = (0.15, 0.16, 0.19, 0.20, 0.20)
 TINT = 0.6
+BRIGHTER = 1.14  # teeth than skin
+LIT_LIP, DARKEST_MOUTH = 0.72, 0.7  # of the skin's brightness: a lip in its light, a mouth in shadow
+OWN_PIXELS = 30
+GREENEST = 0.92  # of a tooth's red: a tint taken from skin makes them no greener
 
 
 @dataclass(frozen=True)
 class Palette:
-    """RGB [3] of teeth, tongue and cavity, 0..255."""
+    """RGB [3] of teeth, gum, tongue and cavity, 0..255."""
 
     teeth: np.ndarray
+    gum: np.ndarray
     tongue: np.ndarray
     cavity: np.ndarray
 
 
-def mouth_palette(image: np.ndarray, landmarks: np.ndarray, white: np.ndarray, eye_distance: float) -> Palette:
-    """Colours under the photo's own light: of its cheeks and the white of its eyes; grey where the skin is."""
-    samples = []
-    for cheek in CHEEKS:
-        cx, cy = landmarks[cheek, :2]
-        r = 0.12 * eye_distance
-        patch = Patch.around(len(image), cx - r, cx + r, cy - r, cy + r)
-        samples.append(patch.of(image)[np.hypot(patch.x - cx, patch.y - cy) < r])
-    skin = np.median(np.concatenate(samples), axis=0).clip(1)
-    light = skin.mean()
-    tint = (skin / light / STANDARD_SKIN) ** TINT
-    chroma = np.clip(np.ptp(skin) / skin.max() / 0.25, 0, 1)
+def mouth_palette(image: np.ndarray, seams: Seams, openings, skin, lip, white) -> Palette:
+    """Colours under the photo's own light: of its teeth where it shows some, else of its skin and the white of its
+    eyes; darker where the lip lies in shadow, grey where skin and lip are. skin, lip, white [3]."""
+    skin, lip, white = skin.clip(1), lip.clip(1), white.clip(1)
+    tint = (skin / skin.mean() / STANDARD_SKIN) ** TINT
+    light = max(skin.mean(), white.mean())  # skin may be dark, eyes in shade
+    light *= np.clip(lip.mean() / skin.mean() / LIT_LIP, DARKEST_MOUTH, 1)
+    chroma = np.clip(max(np.ptp(c) / c.max() for c in (skin, lip)) / 0.25, 0, 1)
 
-    def lit(colour: np.ndarray) -> np.ndarray:
-        colour = colour * tint
+    def lit(r: float, g: float, b: float) -> np.ndarray:
+        colour = np.array([r, g, b]) * tint * light
         return colour * chroma + colour.mean() * (1 - chroma)
 
-    teeth = np.array([1.0, 0.95, 0.86]) * np.clip(light * 1.12, 60, 215)
-    teeth = 0.6 * teeth + 0.4 * np.minimum(white, teeth * 1.1)
-    return Palette(
-        lit(teeth), lit(np.array([0.62, 0.30, 0.28]) * light * 0.75), lit(np.array([0.20, 0.075, 0.07]) * light)
-    )
+    teeth = np.minimum(lit(1.0, 0.95, 0.86) * BRIGHTER, 228)
+    teeth = (teeth + teeth.mean() * white / white.mean()) / 2
+    teeth[1] = min(teeth[1], max(GREENEST * teeth[0], teeth[2]))
+    own, share = _own_teeth(image, seams, openings, skin)
+    teeth = own * share + teeth * (1 - share)
+    return Palette(teeth, lit(0.72, 0.42, 0.40), lit(0.98, 0.44, 0.42), lit(0.11, 0.04, 0.035))
+
+
+def _own_teeth(image: np.ndarray, seams: Seams, openings, skin: np.ndarray) -> tuple[np.ndarray, float]:
+    """RGB [3] of the teeth between parted lips and how surely they are teeth, 0..1."""
+    x0, x1 = openings.mouth
+    patch = Patch.around(len(image), x0, x1, seams.upper_lip.min(), seams.lower_lip.max())
+    inset = 0.2 * patch.over(seams.lip_gap)
+    within = (patch.y > patch.over(seams.upper_lip) + inset) & (patch.y < patch.over(seams.lower_lip) - inset)
+    within &= np.abs(patch.x - (x0 + x1) / 2) < 0.3 * (x1 - x0)
+    if within.sum() < OWN_PIXELS:
+        return skin, 0.0
+    inside = patch.of(image)[within]
+    brightness = inside.mean(1)
+    own = np.median(inside[brightness >= np.percentile(brightness, 60)], axis=0)
+    bright = np.clip((own.mean() / skin.mean() - 0.5) / 0.25, 0, 1)
+    pale = np.clip(1.5 - (own[0] / max(own[1], 1)) / (skin[0] / skin[1]), 0, 0.5) * 2
+    return own, float(bright * pale)
 
 
 def mouth_patch(size: int, landmarks: np.ndarray, seams: Seams, openings) -> Patch:
@@ -62,44 +77,6 @@ def mouth_patch(size: int, landmarks: np.ndarray, seams: Seams, openings) -> Pat
     eyes, lips = landmarks[[33, 263], 1].mean(), landmarks[[13, 14], 1].mean()
     top = max(level.min() - 0.75 * w, (eyes + lips) / 2)
     return Patch.around(size, x0 - 0.15 * w, x1 + 0.15 * w, top, level.max() + 0.75 * w)
-
-
-def teeth_and_tongue(patch: Patch, landmarks, yaw: float, palette: Palette, eye_distance: float):
-    """(upper teeth, lower teeth with tongue): float32 RGBA [h,w,4], colours 0..255, alpha 0..1."""
-    e = eye_distance
-    middle = np.array([landmarks[[78, 308], 0].mean() - np.sin(yaw) * 0.12 * e, landmarks[[13, 14], 1].mean()])
-    u = (patch.x - middle[0]) / (ARCH_WIDTH * e / 2)
-    y = patch.y - middle[1]
-    upper = _row(u, y, patch.size, palette.teeth, UPPER_WIDTHS, -0.16 * e, 0.085 * e, -0.05 * e, 1.0)
-    lower = _row(u, y, patch.size, palette.teeth, LOWER_WIDTHS, 0.20 * e, 0.06 * e, -0.03 * e, 0.62)
-    v = (y + 0.03 * e) / (0.20 * e)
-    tongue = np.clip((1 - (u / 0.8) ** 2 - ((v - 0.6) / 0.75) ** 2) * 6, 0, 1)
-    shade = np.clip(0.5 + 0.5 * v, 0.3, 0.9) * (1 - 0.15 * np.exp(-((u / 0.07) ** 2)))
-    a = lower[..., 3:]
-    rgb = lower[..., :3] * a + palette.tongue * shade[..., None] * (1 - a)
-    return upper, np.concatenate([rgb, np.maximum(a, 0.95 * tongue[..., None])], -1)
-
-
-def _row(u, y, size, colour, widths, root, edge, bend, brightness) -> np.ndarray:
-    """One row of teeth from its root to its biting edge (heights below the middle): RGBA [h,w,4]. u: -1..1 along the
-    arch.
-    """
-    borders = np.concatenate([-np.cumsum(widths)[::-1], [0], np.cumsum(widths)])
-    borders = borders / borders[-1]
-    along = np.arcsin(np.clip(u, -1, 1)) / (np.pi / 2) * 0.55 + u * 0.45
-    tooth = np.clip(np.searchsorted(borders, along.ravel()) - 1, 0, len(borders) - 2).reshape(along.shape)
-    across = (along - borders[tooth]) / (borders[tooth + 1] - borders[tooth])
-    height = (y - root - bend * u**2) / (edge - root)  # 0 at the root, 1 at the edge
-    pixels = abs(edge - root) * (size - 1) / 2
-    rounded = (np.abs(across - 0.5) * 2) ** 4 * 0.05
-    alpha = (
-        np.clip((1 - rounded - height) * pixels + 0.5, 0, 1) * np.clip(height * pixels + 0.5, 0, 1) * (np.abs(u) < 1)
-    )
-    between = 1 - 0.2 * np.exp(-((np.minimum(across, 1 - across) / 0.07) ** 2))
-    aside = np.clip(1.05 - 0.75 * np.abs(u) ** 2.2, 0.08, 1)
-    under_lip = 0.55 + 0.45 * np.clip(height * 1.5, 0, 1) if edge > root else 0.9
-    shade = np.broadcast_to(between * aside * under_lip * brightness, alpha.shape)
-    return np.concatenate([colour * shade[..., None], alpha[..., None]], -1)
 
 
 def own_inside(patch: Patch, image: np.ndarray, seams: Seams, openings, eye_distance: float):

@@ -19,7 +19,7 @@ from .pack import ANIMATOR, BASIS, ENCODER, MESH, Pack
 OUTPUTS = ("image", "alpha", "synthetic")
 CLAIMED = "source_attributes"  # the encoder's output that tells the source vector
 MOST_THREADS = 4
-BATCH_PIXELS = {"CPU": 512 * 512, "CUDA": 4 * 1024 * 1024}  # of crops generated in one run
+BATCH_PIXELS = 4 * 1024 * 1024  # of crops that CUDA generates in one run; a CPU is faster one by one
 MOST_BATCH = 32
 
 
@@ -151,7 +151,7 @@ class Generator:
 
     def batch(self, source: Source) -> int:
         """How many vectors of this source go through the graph at once."""
-        return int(np.clip(BATCH_PIXELS[self.device] // source.crop.size**2, 1, MOST_BATCH))
+        return int(np.clip(BATCH_PIXELS // source.crop.size**2, 1, MOST_BATCH)) if self.device == "CUDA" else 1
 
     def frame(self, source: Source, target: np.ndarray) -> np.ndarray:
         """uint8 [H,W,3]: the photo with the animated face, target float32 [A]. At rest, where the pack can rest, the

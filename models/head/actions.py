@@ -25,7 +25,7 @@ ACTIONS: dict[str, dict[str, float]] = {
     "AU17": {"mouthShrugLower": 1.5, "mouthShrugUpper": 0.6},
     "AU20": {**_both("mouthStretch", 1.2), **_both("mouthSmile", 0.15)},
     "AU23": {"mouthRollUpper": 0.35, "mouthRollLower": 0.45, "mouthPucker": 0.45, **_both("mouthPress", 0.3)},
-    "AU25": {**_both("mouthLowerDown", 1.0), **_both("mouthUpperUp", 0.25), "jawOpen": 0.07},
+    "AU25": {**_both("mouthLowerDown", 1.0), **_both("mouthUpperUp", 0.25), "jawOpen": 0.04},
     "AU26": {"jawOpen": 0.5},
     "AU45": _both("eyeBlink", 1.0),
     "AU16": _both("mouthLowerDown", 2.4),

@@ -29,6 +29,7 @@ from .layout import (
     UPPER_LIDS,
     curve,
     grid,
+    smoothstep,
 )
 from .surface import RELIABLE, Surface, snapped
 
@@ -37,8 +38,10 @@ STEEPEST = 1.5  # its rise per unit of length: no turn of the head can fold a fl
 SOFTNESS = 0.1
 HEAD_WIDTHS, HEIGHTS_UP, HEIGHTS_DOWN = 1.32, 1.50, 1.25  # the ellipse that turns whole with the head
 CHIN_GIVES = 0.35  # of the chin's height under the lip: how much of it stretches when the lip moves
+CHIN_KEEPS = 0.4  # of what parting lips move: at the chin's end
 LIP_RIM = 0.035  # of the mouth's width: where the fitted lips' edges may lie on the wrong side of the photo's
 JAW_UNITS = [UNITS.index(u) for u in ("AU17", "AU25", "AU26")]
+PARTERS = [UNITS.index(u) for u in ("AU16", "AU25")]
 OPENERS = [UNITS.index(u) for u in ("AU16", "AU25", "AU26")]
 # Landmark and vertex sides that a layer leaves out: `above` owns upper lids and lower lip, `below` lower lids and
 # upper lip.
@@ -72,6 +75,7 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
     x, y = grid(GRID)
     jaw = np.interp(x, landmarks[list(JAW_LINE), 0], landmarks[list(JAW_LINE), 1])
     give = CHIN_GIVES * (landmarks[CHIN, 1] - landmarks[LOWER_LIP, 1])
+    kept = 1 - (1 - CHIN_KEEPS) * smoothstep((y - landmarks[LOWER_LIP, 1]) / (give / CHIN_GIVES))
     depths, motions = [], []
     for is_above, left_out in ((True, NOT_ABOVE), (False, NOT_BELOW)):
         use = (basis.landmark_spread < RELIABLE) & ~np.isin(basis.landmark_side, left_out)
@@ -85,6 +89,8 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
         # The neck's zeros next to a dropping jaw would cut a hard edge under the chin.
         motion = membrane(values[..., 1:], known & (y <= jaw + 0.02), zero_border=True)
         motion = motion.reshape(GRID, GRID, len(UNITS), 3)
+        # Lips part without taking the whole chin along, as a jaw does.
+        motion[..., PARTERS, :] *= kept[..., None, None]
         # Parting lips push the chin down: from its boss on the skin gives way to the neck, or it would fold under it.
         pushed = motion[..., OPENERS, :].reshape(GRID, GRID, -1)
         motion[..., OPENERS, :] = membrane(pushed, known & (y <= jaw - give), zero_border=True).reshape(

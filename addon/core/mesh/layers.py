@@ -7,7 +7,7 @@ import numpy as np
 from .creases import crease_map
 from .eyes import lash_factor, paint_eyeballs
 from .mouth import mouth_palette, mouth_patch, own_inside
-from .photo_look import blur_of, cheeks, light_direction, lower_lip
+from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_lip
 from .seams import find_seams
 from .teeth import Look, MouthParts, Placement, lower_parts, upper_parts
 
@@ -42,7 +42,8 @@ def paint_layers(
     opacity = np.ones((size, size), np.float32)
     skin = cheeks(photo, landmarks, eye_distance)
     lip = lower_lip(photo, landmarks, eye_distance)
-    palette = mouth_palette(photo, seams, openings, skin.mean(0), lip, white)
+    around = around_mouth(photo, landmarks, eye_distance)
+    palette = mouth_palette(photo, seams, openings, skin.mean(0), around, lip, white)
     look = Look(palette.teeth, palette.gum, palette.tongue, light_direction(skin), blur_of(image, landmarks))
     patch = mouth_patch(size, landmarks, seams, openings)
     at = Placement(turn, scale, jaw, landmarks[[78, 308], 0].mean(), landmarks[[13, 14], 1].mean())

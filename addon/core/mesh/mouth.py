@@ -15,7 +15,8 @@ from .seams import Seams
 STANDARD_SKIN = np.array([1.23, 0.96, 0.81])  # a standard skin's colour, over its own mean
 TINT = 0.6
 BRIGHTER = 1.14  # teeth than skin
-LIT_LIP, DARKEST_MOUTH = 0.72, 0.7  # of the skin's brightness: a lip in its light, a mouth in shadow
+LIT_LIP, LIT_AROUND = 0.72, 0.95  # of the cheeks' brightness: lip, and skin around the mouth, in the same light
+DARKEST_MOUTH = 0.7  # of it: a mouth in shadow
 OWN_PIXELS = 30
 GREENEST = 0.92  # of a tooth's red: a tint taken from skin makes them no greener
 
@@ -30,13 +31,14 @@ class Palette:
     cavity: np.ndarray
 
 
-def mouth_palette(image: np.ndarray, seams: Seams, openings, skin, lip, white) -> Palette:
+def mouth_palette(image: np.ndarray, seams: Seams, openings, skin, around, lip, white) -> Palette:
     """Colours under the photo's own light: of its teeth where it shows some, else of its skin and the white of its
-    eyes; darker where the lip lies in shadow, grey where skin and lip are. skin, lip, white [3]."""
-    skin, lip, white = skin.clip(1), lip.clip(1), white.clip(1)
+    eyes; darker where the mouth lies in shadow, grey where skin and lip are. Each [3]: skin of the cheeks, skin
+    around the mouth, lip, white."""
+    skin, around, lip, white = skin.clip(1), around.clip(1), lip.clip(1), white.clip(1)
     tint = (skin / skin.mean() / STANDARD_SKIN) ** TINT
     light = max(skin.mean(), white.mean())  # skin may be dark, eyes in shade
-    light *= np.clip(lip.mean() / skin.mean() / LIT_LIP, DARKEST_MOUTH, 1)
+    light *= np.clip(max(lip.mean() / LIT_LIP, around.mean() / LIT_AROUND) / skin.mean(), DARKEST_MOUTH, 1)
     chroma = np.clip(max(np.ptp(c) / c.max() for c in (skin, lip)) / 0.25, 0, 1)
 
     def lit(r: float, g: float, b: float) -> np.ndarray:
@@ -89,7 +91,7 @@ def own_inside(patch: Patch, image: np.ndarray, seams: Seams, openings, eye_dist
     w = x1 - x0
     upper, lower, gap, rim = (patch.over(v) for v in (seams.upper_lip, seams.lower_lip, seams.lip_gap, seams.lip_rim))
     # A slit's few dark pixels, continued, would look like a missing tooth.
-    has = float(np.clip((seams.lip_gap.max() / eye_distance - 0.03) / 0.06, 0, 1))
+    has = float(np.clip((seams.lip_gap.max() / eye_distance - 0.04) / 0.06, 0, 1))
     keep = 0.14 * gap + rim
     nearest = np.clip(y, upper + keep, np.maximum(lower - keep, upper + keep))
     colour = patch.sample(image, x, nearest)

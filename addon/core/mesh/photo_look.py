@@ -7,7 +7,7 @@ import numpy as np
 
 from .patch import Patch
 
-CHEEKS = (205, 425)
+CHEEKS, PHILTRUM, UNDER_LIP = (205, 425), 164, 18
 CHEEK_RADIUS, LIP_RADIUS = 0.12, 0.05  # eye distances
 FROM_ABOVE = 0.35
 SIDEWAYS = 1.8  # of the light's lean for the cheeks' difference
@@ -19,6 +19,12 @@ LARGEST_BLUR = 4.0  # pixels of a 512-pixel crop
 def cheeks(image: np.ndarray, landmarks: np.ndarray, eye_distance: float) -> np.ndarray:
     """RGB [2,3] of the skin on the image's left and right."""
     return np.array([_colour(image, landmarks[cheek, :2], CHEEK_RADIUS * eye_distance) for cheek in CHEEKS])
+
+
+def around_mouth(image: np.ndarray, landmarks: np.ndarray, eye_distance: float) -> np.ndarray:
+    """RGB [3] of the skin above and below the lips, whichever is brighter: neither painted like lips, nor bearded."""
+    skin = [_colour(image, landmarks[i, :2], LIP_RADIUS * eye_distance) for i in (PHILTRUM, UNDER_LIP)]
+    return max(skin, key=np.mean)
 
 
 def lower_lip(image: np.ndarray, landmarks: np.ndarray, eye_distance: float) -> np.ndarray:

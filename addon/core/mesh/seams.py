@@ -12,6 +12,8 @@ import numpy as np
 from .layout import INNER_LOWER_LIP, INNER_UPPER_LIP, LOWER_LIDS, MOUTH_CORNERS, UPPER_LIDS
 
 SHUT = 0.035  # lip gap, eye distances, below which one seam serves both lips
+SLIT = 0.065  # the same where nothing bright lies between them
+LIP = 0.07  # eye distances beyond its inner edge: on the lip
 SEARCH = 0.07  # how far from the landmarks the darkest path may run, eye distances
 LINE_WIDTH = 0.5  # of the search's reach: over what the line is darker than its surroundings
 STEPS, OFFSETS = 41, 29
@@ -72,7 +74,8 @@ def _lips(
     image: np.ndarray, landmarks: np.ndarray, x: np.ndarray, eye_distance: float
 ) -> tuple[np.ndarray, np.ndarray]:
     upper, lower = landmarks[list(INNER_UPPER_LIP), :2], landmarks[list(INNER_LOWER_LIP), :2]
-    if (lower - upper)[1:-1, 1].max() < SHUT * eye_distance:
+    gap = (lower - upper)[1:-1, 1].max() / eye_distance
+    if gap < SHUT or (gap < SLIT and _is_dark(image, upper, lower, LIP * eye_distance)):
         upper = lower = _darkest_path(image, upper, lower, SEARCH * eye_distance)
     corners = landmarks[list(MOUTH_CORNERS), :2]
     out = 0.1 * eye_distance
@@ -84,6 +87,16 @@ def _lips(
         return np.interp(x, path[:, 0], path[:, 1])
 
     return across(upper), across(lower)
+
+
+def _is_dark(image: np.ndarray, upper: np.ndarray, lower: np.ndarray, beyond: float) -> bool:
+    """Whether what parted lips show is darker than they are: no teeth."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    upper, lower, onto_lip = upper[2:-2], lower[2:-2], np.array([0, beyond])
+    lines = ((upper + lower) / 2, upper - onto_lip, lower + onto_lip)
+    at = [((line + 1) * (len(image) - 1) / 2).astype(np.float32) for line in lines]
+    inside, above, below = (cv2.remap(grey, p[:, 0], p[:, 1], cv2.INTER_LINEAR).mean() for p in at)
+    return inside < (above + below) / 2
 
 
 def _darkest_path(image: np.ndarray, upper: np.ndarray, lower: np.ndarray, reach: float) -> np.ndarray:

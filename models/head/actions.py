@@ -28,7 +28,7 @@ ACTIONS: dict[str, dict[str, float]] = {
     "AU25": {**_both("mouthLowerDown", 1.0), **_both("mouthUpperUp", 0.25), "jawOpen": 0.04},
     "AU26": {"jawOpen": 0.5},
     "AU45": _both("eyeBlink", 1.0),
-    "AU16": _both("mouthLowerDown", 2.4),
+    "AU16": _both("mouthLowerDown", 3.4),
     "AU18": {"mouthPucker": 1.0},
     "AU22": {"mouthFunnel": 1.0},
 }

@@ -46,8 +46,8 @@ SHOWN: dict[str, Shown] = {
     "eyeSquint": Shown({"AU07": 0.4}, (0.0, 0.4, 0.6), 0.25),
     "eyeBlink": Shown({"AU45": 0.45}, (0.0, 0.15, 0.35), 0.5),
     "mouthSmile": Shown({"AU12": 0.7}, (0.0, 0.0, 0.15)),
-    "jaw": Shown({"AU26": 0.18, "AU25": 0.13}, (0.0, 0.03, 9.0)),
-    "lipGap": Shown({"AU25": 0.3, "AU26": 0.18, "AU16": 0.08}, (0.02, 0.02, 0.08)),
+    "jaw": Shown({"AU26": 0.27, "AU25": 0.13}, (0.0, 0.03, 9.0)),
+    "lipGap": Shown({"AU25": 0.3, "AU26": 0.2, "AU16": 0.08}, (0.02, 0.02, 0.08)),
     "mouthUpperUp": Shown({"AU10": 0.3, "AU25": 0.3}, (0.0, 0.03, 0.1)),
     "mouthLowerDown": Shown({"AU16": 0.4, "AU25": 0.25}, (0.0, 0.02, 0.1)),
     "mouthFrown": Shown({"AU15": 0.2}, (0.0, 0.02, 0.1), 0.25),
@@ -109,10 +109,13 @@ def solve(records: np.ndarray) -> tuple[dict[str, np.ndarray], bool]:
     moved = np.stack([read[name] - _rest(shown, read[name], own_rest) for name, shown in SHOWN.items()], axis=1)
     units = [next(iter(shown.units)) for shown in SHOWN.values()]
     adds = np.array([[shown.units.get(unit, 0.0) for unit in units] for shown in SHOWN.values()])
+    gap = list(SHOWN).index("lipGap")
     solved = np.linalg.solve(adds, moved.T)  # [U,R]
     for i, added in enumerate(adds):
         others = np.delete(np.arange(len(units)), i)
         solved[i] = np.clip((moved[:, i] - added[others] @ solved[others]) / added[i], 0, 1)
+        if units[i] == "AU26":  # parts the lips, so it is no more than they show
+            solved[i] = np.minimum(solved[i], np.clip(moved[:, gap] / adds[gap, i], 0, 1))
     out = dict(zip(units, solved, strict=True))
     return out | {"AU06": _cheeks(out["AU12"])}, own_rest
 

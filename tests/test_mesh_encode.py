@@ -22,7 +22,9 @@ SOME_PEOPLE = ("026", "120", "176")  # half turned away, laughing, behind sungla
 READ_AGAIN = 0.06  # the reader's landmarks of a mirrored or turned photo differ: a unit may read so much else
 PARTED = 0.25  # of AU25, at least, from a mouth that counts as open
 SHAPES = {
-    **dict.fromkeys(("above", "below"), (1, 5, "S", "S")),
+    "above": (1, 5, "S", "S"),
+    "below": (1, 3, "S", "S"),
+    "marks": (1, 2, "S", "S"),
     "inner": (1, 5, "S", "S"),
     "jaw": (1, 4, "S", "S"),
     "surface": (1, 2, GRID, GRID),
@@ -71,7 +73,7 @@ def check_state(source):
     image = cut(source.photo.pixels, source.crop).transpose(2, 0, 1) / np.float32(255)
     for layer in ("above", "below"):
         np.testing.assert_allclose(source.state[layer][0, :3], image, atol=1e-6)
-        mask = source.state[layer][0, 3]
+    for mask in (source.state["above"][0, 3], source.state["marks"][0, 0]):
         assert mask.min() == 0 and mask.max() == 1
     for turn in ("source_rotation", "crop_turn"):
         np.testing.assert_allclose(source.state[turn] @ source.state[turn].T, np.eye(3), atol=1e-5)

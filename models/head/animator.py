@@ -22,7 +22,7 @@ LEAST_DETERMINANT = 0.1
 LEAST_SPACING = 0.1  # of the grid's: how far skin that turns away is squeezed
 HIDDEN_REACH = (1, 2, 4, 8, 16)  # nodes: doubled, so that up to 31 of them hide behind one
 LARGEST_STEP = 0.06
-# Share of the crop (left, right, top, bottom) outside which no opening ever lies; the jaw's part of it.
+# Share of the crop (left, right, top, bottom) outside which no opening and no crease ever lies; the jaw's part of it.
 WINDOW = (0.18, 0.82, 0.20, 0.82)
 JAW_WINDOW = (0.26, 0.74, 0.42, 0.82)
 BLINK, LID_RAISER, LID_TIGHTENER, LIPS_PART = (UNITS.index(u) for u in ("AU45", "AU05", "AU07", "AU25"))
@@ -171,7 +171,7 @@ class Animator(nn.Module):
     """
 
     def forward(
-        self, above, below, inner, jaw, surface, motion_above, motion_below, creases, eyes,
+        self, above, below, marks, inner, jaw, surface, motion_above, motion_below, creases, eyes,
         scale, offset, pivot, cavity, jaw_travel, source_rotation, crop_turn, source, attributes,
     ):  # fmt: skip
         batch, size, g = attributes.shape[0], above.shape[-1], surface.shape[-1]
@@ -221,14 +221,14 @@ class Animator(nn.Module):
         way = dense(way)
         hidden_by = way[:2] / way[2:].clamp(min=0.5) * (way[2:] > 0.5)
         at_below = dense(at_below) + hidden_by
-        alpha, stretch, zone = dense(alpha), dense(stretch), dense(zone)
+        alpha, stretch = dense(alpha), dense(stretch)
         window, jaw_window = box(WINDOW, size), box(JAW_WINDOW, size)
         at_above, at_eyes = cut(dense(at_above), window) + cut(hidden_by, window), dense(at_eyes)
         travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
 
-        full = sample_layer(below, at_below)
-        crease = full[4:] * zone
-        skin, mask_below = full[:3] * (1 + crease), cut(full[3:4], window)
+        skin = sample_layer(below, at_below)
+        mask_below, crease = sample_layer(marks, cut(at_below, window)).split(1)
+        crease = crease * cut(dense(zone), window)
         upper = sample_layer(above, at_above)
         behind = sample_layer(inner, cut(at_eyes, window))
         lower = sample_layer(jaw, cut(at_eyes, jaw_window) - travel.view(2, batch, 1, 1))
@@ -236,7 +236,7 @@ class Animator(nn.Module):
         # One plane moves with the upper lid: its lashes' darkness on it, and its shadow on what lies behind it.
         lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
         mask_above, lid = upper[3:4], upper[4:]
-        rgb_above = upper[:3] * ((1 - lash * (1 - lid)) * (1 + cut(crease, window)))
+        rgb_above = upper[:3] * ((1 - lash * (1 - lid)) * (1 + crease))
         cavity = cavity.view(3, 1, 1, 1)
         teeth = mix(cavity, lower[:3], lower[3:])
         inside_window = tuple(
@@ -244,16 +244,15 @@ class Animator(nn.Module):
         )
         depths = put(cavity.expand_as(behind[:3]), teeth, inside_window)
         hidden = mix(depths, behind[:3], behind[3:4]) * lid
-        covered = mix(hidden, cut(skin, window), mask_below)
+        covered = mix(hidden, cut(skin, window) * (1 + crease), mask_below)
         opened = mix(covered, rgb_above, mask_above)
 
         open_now = (1 - mask_above) * (1 - mask_below)
-        synthetic = torch.maximum(stretch, crease.abs() * 4)
-        revealed = torch.maximum(cut(synthetic, window), open_now * (1 - behind[4:]))
+        revealed = torch.maximum(torch.maximum(cut(stretch, window), crease.abs() * 4), open_now * (1 - behind[4:]))
 
         levels = lambda t: (t * 255 + 0.5).clamp(0, 255).to(torch.uint8)  # noqa: E731
         image = put(levels(skin), levels(opened), window)
-        synthetic = put(levels(synthetic), levels(revealed), window)
+        synthetic = put(levels(stretch), levels(revealed), window)
         return image.permute(1, 2, 3, 0), levels(alpha)[0], torch.where(alpha > 0, synthetic, 0)[0]
 
 
@@ -264,7 +263,7 @@ def export(path: Path, example: dict[str, Tensor]) -> Animator:
     net = Animator().eval()
     attributes = torch.zeros(2, len(NAMES))
     square = {2: "S", 3: "S"}
-    dynamic = {name: square for name in ("above", "below", "inner", "jaw")}
+    dynamic = {name: square for name in ("above", "below", "marks", "inner", "jaw")}
     dynamic |= {"attributes": {0: "B"}, "image": {0: "B", 1: "S", 2: "S"}}
     dynamic |= {name: {0: "B", 1: "S", 2: "S"} for name in ("alpha", "synthetic")}
     torch.onnx.export(

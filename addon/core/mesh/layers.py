@@ -68,7 +68,8 @@ def paint_layers(
 
     return {
         "above": planes(photo, mask_above, np.where(mask_above < 1, shadow, lash_factor(photo, openings, seams))),
-        "below": planes(photo, mask_below, crease_map(photo, landmarks, eye_distance)),
+        "below": planes(photo),
+        "marks": np.stack([mask_below, crease_map(photo, landmarks, eye_distance)])[None].astype(np.float32),
         "inner": planes(inner, opacity, shows),
         "jaw": planes(jaw[..., :3], jaw[..., 3]),
         "cavity": (palette.cavity / 255).astype(np.float32),

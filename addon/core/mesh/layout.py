@@ -9,6 +9,7 @@ import numpy as np
 STATE = (
     "above",
     "below",
+    "marks",
     "inner",
     "jaw",
     "surface",

@@ -18,9 +18,11 @@ from .layout import (
     LOWER_LIDS,
     UPPER_LIDS,
     curve,
+    eye_distance,
     grid,
     smoothstep,
 )
+from .seams import SHUT
 
 LOWER_LID_SHARE = 0.16  # of the gap that the lower lid closes
 OVERLAP = 0.30  # of the gap that the upper lid falls beyond the lower one, plus OVERLAP_PX
@@ -32,6 +34,7 @@ LOWER_LIP_SHARE = 0.6
 OPEN_ENOUGH = 0.15  # of AU12 + AU25 + AU26 from which a mouth may need sealing
 SEAL_PRESS = 1.15  # lips that shut press on each other: the gap's landmarks lie inside their rims
 LEAST_PARTED = 0.25  # AU25 of a mouth that gets a seal, so that there is something to close
+LEAST_PARTED_SHUT = 0.08  # the same where lips meet and only their smile going away would part them
 
 
 def set_blink(fields: Fields, landmarks: np.ndarray, openings: Openings, scale: float, size: int) -> None:
@@ -60,7 +63,7 @@ def lip_seal(fields: Fields, units: np.ndarray, landmarks: np.ndarray, openings:
     """The move that shuts what gap would be left with all units at 0, at full AU25 taken away.
 
     Returns (above [3,G,G], below [3,G,G], units): a field of its own, since as part of AU25's it would also widen what
-    AU25 opens above the photo's own; a mouth that is sealed has at least LEAST_PARTED of AU25 to lose.
+    AU25 opens above the photo's own; a mouth that is sealed has some of AU25 to lose.
     """
     above, below = np.zeros((3, GRID, GRID)), np.zeros((3, GRID, GRID))
     if units[[SMILE, LIPS_PART, JAW_DROP]].sum() <= OPEN_ENOUGH:
@@ -74,7 +77,8 @@ def lip_seal(fields: Fields, units: np.ndarray, landmarks: np.ndarray, openings:
     x, y = grid(GRID)
     middle = (upper[:, 0] + lower[:, 0]) / 2
     gap = np.interp(x[0], np.r_[x0, middle, x1], np.r_[0, gap, 0], left=0, right=0)
-    units[LIPS_PART] = max(units[LIPS_PART], LEAST_PARTED)
+    shut = (lower - upper)[:, 1].max() < SHUT * eye_distance(landmarks)
+    units[LIPS_PART] = max(units[LIPS_PART], LEAST_PARTED_SHUT if shut else LEAST_PARTED)
     gap = gaussian_filter1d(gap, 1.0)[None] * to_depth_units(fields.depth, scale) / units[LIPS_PART]
     w = x1 - x0
     under = smoothstep(1 - (y - curve(landmarks, INNER_LOWER_LIP, x) - 0.12 * w) / (0.55 * w))

@@ -3,8 +3,7 @@
 A reading is a blendshape's score or a distance. Each has a unit that it is read for, and SHOWN says what a full one
 adds to it; other units may add to it, too: lips that part lower the chin and look like an open jaw, a jaw that drops
 parts the lips. So the units of a frame are solved for together. In the order of the table each is then clamped, and
-those behind it explain what is left: a jaw may drop behind lips that are held shut, but lips never part by less than
-nothing.
+those behind it explain what is left. A jaw drops no further than the lips part: no slider holds them shut over it.
 """
 
 from __future__ import annotations
@@ -46,10 +45,10 @@ SHOWN: dict[str, Shown] = {
     "eyeSquint": Shown({"AU07": 0.4}, (0.0, 0.4, 0.6), 0.25),
     "eyeBlink": Shown({"AU45": 0.45}, (0.0, 0.15, 0.35), 0.5),
     "mouthSmile": Shown({"AU12": 0.7}, (0.0, 0.0, 0.15)),
-    "jaw": Shown({"AU26": 0.27, "AU25": 0.13}, (0.0, 0.03, 9.0)),
-    "lipGap": Shown({"AU25": 0.3, "AU26": 0.2, "AU16": 0.08}, (0.02, 0.02, 0.08)),
-    "mouthUpperUp": Shown({"AU10": 0.3, "AU25": 0.3}, (0.0, 0.03, 0.1)),
-    "mouthLowerDown": Shown({"AU16": 0.4, "AU25": 0.25}, (0.0, 0.02, 0.1)),
+    "jaw": Shown({"AU26": 0.27, "AU25": 0.15}, (0.0, 0.03, 9.0)),
+    "lipGap": Shown({"AU25": 0.34, "AU26": 0.2, "AU16": 0.08}, (0.02, 0.02, 0.08)),
+    "mouthUpperUp": Shown({"AU10": 0.2, "AU25": 0.35}, (0.0, 0.03, 0.1)),
+    "mouthLowerDown": Shown({"AU16": 0.4, "AU25": 0.3}, (0.0, 0.02, 0.1)),
     "mouthFrown": Shown({"AU15": 0.2}, (0.0, 0.02, 0.1), 0.25),
     "mouthShrugLower": Shown({"AU17": 0.3}, (0.0, 0.2, 0.3), 0.25),
     "mouthPucker": Shown({"AU18": 0.6}, (0.0, 0.1, 0.4), 0.5),

@@ -46,7 +46,7 @@ SHOWN: dict[str, Shown] = {
     "eyeBlink": Shown({"AU45": 0.45}, (0.0, 0.15, 0.35), 0.5),
     "mouthSmile": Shown({"AU12": 0.7}, (0.0, 0.0, 0.15)),
     "jaw": Shown({"AU26": 0.27, "AU25": 0.15}, (0.0, 0.03, 9.0)),
-    "lipGap": Shown({"AU25": 0.34, "AU26": 0.2, "AU16": 0.08}, (0.02, 0.02, 0.08)),
+    "lipGap": Shown({"AU25": 0.34, "AU26": 0.2, "AU16": 0.08}, (0.02, 0.02, 0.04)),
     "mouthUpperUp": Shown({"AU10": 0.2, "AU25": 0.35}, (0.0, 0.03, 0.1)),
     "mouthLowerDown": Shown({"AU16": 0.4, "AU25": 0.3}, (0.0, 0.02, 0.1)),
     "mouthFrown": Shown({"AU15": 0.2}, (0.0, 0.02, 0.1), 0.25),

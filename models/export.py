@@ -52,7 +52,7 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
         return (noise(*lead, 1, 1) - 0.5) * np.sin(x) * np.sin(x)[:, None]
 
     state = {
-        "above": noise(1, 5, size, size),
+        "above": noise(1, 7, size, size),
         "below": noise(1, 3, size, size),
         "marks": noise(1, 2, size, size),
         "inner": noise(1, 5, size, size),

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from portraits import portrait_path
 
-from addon.core.attributes import AT_POSE, AT_UNITS, INDEX, NAMES, UNITS, vector
+from addon.core.attributes import AT_POSE, AT_UNITS, INDEX, NAMES, UNITS, target, vector
 from addon.core.errors import FaceError
 from addon.core.faces import FaceReader, cut, read_photo
 from addon.core.faces.topology import MIRROR
 from addon.core.mesh import encode, load_basis
-from addon.core.mesh.layout import GRID, STATE
+from addon.core.mesh.layout import GRID, IRISES, STATE
 from addon.core.pack import BASIS, find_pack
 from addon.core.session import Generator
 
@@ -22,7 +22,7 @@ SOME_PEOPLE = ("026", "120", "176")  # half turned away, laughing, behind sungla
 READ_AGAIN = 0.06  # the reader's landmarks of a mirrored or turned photo differ: a unit may read so much else
 PARTED = 0.25  # of AU25, at least, from a mouth that counts as open
 SHAPES = {
-    "above": (1, 5, "S", "S"),
+    "above": (1, 7, "S", "S"),
     "below": (1, 3, "S", "S"),
     "marks": (1, 2, "S", "S"),
     "inner": (1, 5, "S", "S"),
@@ -290,3 +290,34 @@ def test_every_eighth_of_the_people_is_encoded(generator, read, shared):
         check_state(source)
         np.testing.assert_allclose(source.vector[AT_POSE], face.pose, atol=0.2, err_msg=name)
         assert source.notes == (), name
+
+
+@pytest.mark.parametrize("name", PAINTINGS)
+def test_no_skin_folds_under_a_chin_that_a_wide_open_mouth_pushes_down(generator, read, name):
+    photo, face = read(name)
+    source = generator.encode(photo, face, 256)
+    state, points = source.state, source.crop.to_crop(face.landmarks)[:, :2] / 255 * (GRID - 1)
+    moves = state["motion_above"][[UNITS.index(u) for u in ("AU25", "AU26")], 1].sum(0)
+    moves = moves * state["scale"] * state["surface"][0, 1] * (GRID - 1) / 2  # nodes
+    under_lip = moves[int(points[17, 1]) + 1 :, round(points[152, 0])]
+    assert under_lip[0] > 5 and np.diff(under_lip).min() > -0.95
+    assert under_lip[int(points[152, 1] - points[17, 1])] > 0.2 * under_lip[0]
+
+
+@pytest.mark.parametrize("name", PAINTINGS)
+def test_a_raised_lid_shows_white_beside_a_round_iris(generator, read, name):
+    """Where the lid lay, left of the iris and a little above its middle: both sitters' eyes show their whites there."""
+    photo, face = read(name)
+    source = generator.encode(photo, face, 512)
+    rest, wide = (
+        generator.crop_frame(source, target(source.vector, vector({"AU05": raised}))).astype(float).mean(2)
+        for raised in (0, 1)
+    )
+    points = source.crop.to_crop(face.landmarks)[:, :2]
+    for iris in IRISES:
+        centre = points[iris[0]]
+        radius = np.linalg.norm(points[list(iris[1:])] - centre, axis=1).mean()
+        x, y = np.rint(centre + 1.25 * radius * np.array([-np.cos(np.pi / 6), -np.sin(np.pi / 6)])).astype(int)
+        before, after = (picture[y - 1 : y + 2, x - 1 : x + 2].mean() for picture in (rest, wide))
+        x, y = np.rint(centre).astype(int)
+        assert after > before + 15 and after > 1.4 * wide[y + 2 : y + 5, x - 1 : x + 2].mean()

@@ -20,9 +20,12 @@ from addon.cli import main
 from addon.core.attributes import INDEX
 from addon.core.errors import MovieError, OutputError
 from addon.core.faces import FaceReader
+from addon.core.faces.expression import BLENDSHAPES
 from addon.core.movies import TrackJob, track_movie
+from addon.core.movies.follow import RECORD
 from addon.core.movies.footage import Footage
 from addon.core.movies.table import HEADER
+from addon.core.movies.units import solve
 from addon.core.tables import read_table, to_track
 
 COUNT = 60
@@ -256,6 +259,18 @@ BAD = {
     "folder": (lambda p, _: p.mkdir(), "holds no pictures"),
     "broken.png": (lambda p, _: p.write_bytes(b"\x89PNG"), "not an image"),
 }
+
+
+def test_a_jaw_drops_no_further_than_the_lips_part():
+    """Three seconds: at rest, jaw and lips open, jaw behind shut lips (puffed cheeks, an s before an m)."""
+    records = np.zeros(75, RECORD)
+    records["time"], records["lip_gap"] = np.arange(75) / 25, 0.02
+    jaw = BLENDSHAPES.index("jawOpen")
+    records["blendshapes"][25:, jaw], records["chin_drop"][25:] = 0.25, 0.25
+    records["lip_gap"][25:50] = 0.3
+    units, own_rest = solve(records)
+    assert own_rest and units["AU26"][30:45].min() > 0.5 and units["AU25"][30:45].min() > 0.3
+    assert units["AU26"][:20].max() == 0 and units["AU26"][55:].max() == 0
 
 
 @pytest.mark.parametrize("name", BAD)

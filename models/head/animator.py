@@ -233,7 +233,7 @@ class Animator(nn.Module):
         behind = sample_layer(inner, cut(at_eyes, window))
         lower = sample_layer(jaw, cut(at_eyes, jaw_window) - travel.view(2, batch, 1, 1))
 
-        # One plane moves with the upper lid: its lashes' darkness on it, and its shadow on what lies behind it.
+        # What moves with the upper lid: its lashes' darkness on it, and its shadow on what lies behind it.
         lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
         mask_above, lid = upper[3:4], upper[4:]
         rgb_above = upper[:3] * ((1 - lash * (1 - lid)) * (1 + crease))

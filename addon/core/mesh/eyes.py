@@ -24,12 +24,12 @@ EVEN = 0.04  # of the eye's width: the light is evened out along the lid, since 
 def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, seams: Seams, eye_distance: float):
     """Fills `inner` (float32 [S,S,3], the photo at first) with the eyeballs, also where lids hide them.
 
-    Returns (the white's colour [3], shadow float32 [S,S]). Shadow is what the upper lid with its lashes leaves of the
+    Returns (the white's colour [3], shadow float32 [S,S,3]). Shadow is what the upper lid with its lashes leaves of the
     light below it: taken out of `inner`, so that it moves with the lid in place of staying on the eyeball.
     """
     size = len(image)
     pixel = 2 / (size - 1)
-    shadow = np.ones((size, size), np.float32)
+    shadow = np.ones((size, size, 3), np.float32)
     whites = []
     for (x0, x1), up, low, iris in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, IRISES, strict=True):
         w = x1 - x0
@@ -52,11 +52,11 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         # How the photo is lit against what is painted: under the upper lid it lies in the lid's shadow.
         lit = np.clip((own + DARK) / (ball + DARK), *LIT)
         under = (y > top - 2 * pixel) & (y < lower + 2 * pixel)
-        depth = np.clip((y - top) / np.maximum(SHADOW_REACH * gap, pixel), 0, 1)
-        shade = np.clip(lit.max(-1), DEEPEST_SHADOW, 1)
-        shade = np.where(under & (gap > 4 * pixel), shade + (1 - shade) * smoothstep(depth), 1)
+        depth = np.clip((y - top) / np.maximum(SHADOW_REACH * gap, pixel), 0, 1)[..., None]
+        shade = np.clip(lit, DEEPEST_SHADOW, 1)
+        shade = np.where((under & (gap > 4 * pixel))[..., None], shade + (1 - shade) * smoothstep(depth), 1)
         patch.of(shadow)[:] = np.minimum(patch.of(shadow), shade)
-        clean = own / shade[..., None]
+        clean = own / shade
         # Next to the opening its own light goes on, so that no line is left where a lid was.
         nearest = np.clip(y, top + 0.5 * pixel, bottom)
         row = np.clip(np.rint((nearest - y[0, 0]) / pixel), 0, len(y) - 1).astype(int)[..., None]

@@ -40,7 +40,7 @@ HEAD_WIDTHS, HEIGHTS_UP, HEIGHTS_DOWN = 1.32, 1.50, 1.25  # the ellipse that tur
 CHIN_GIVES = 0.35  # of the chin's height under the lip: how much of it stretches when the lip moves
 CHIN_KEEPS = 0.4  # of what parting lips move: at the chin's end
 LIP_RIM = 0.035  # of the mouth's width: where the fitted lips' edges may lie on the wrong side of the photo's
-JAW_UNITS = [UNITS.index(u) for u in ("AU17", "AU25", "AU26")]
+AU17 = UNITS.index("AU17")
 PARTERS = [UNITS.index(u) for u in ("AU16", "AU25")]
 OPENERS = [UNITS.index(u) for u in ("AU16", "AU25", "AU26")]
 # Landmark and vertex sides that a layer leaves out: `above` owns upper lids and lower lip, `below` lower lids and
@@ -98,10 +98,11 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
         )
         motions.append(gaussian_filter(motion.transpose(2, 3, 0, 1), (0, 0, 0.6, 0.6)))
     depth = _foldless(sum(depths) / 2, fit.scale)
-    under_jaw = np.clip((y - jaw + 0.06) / 0.08, 0, 1)
     for motion in motions:
-        for unit in JAW_UNITS:  # the membrane starts at the jaw with a kink
-            motion[unit] += under_jaw * (gaussian_filter(motion[unit], (0, 3, 3)) - motion[unit])
+        for unit in {AU17, *OPENERS}:  # the membrane starts with a kink
+            starts = jaw if unit == AU17 else jaw - give
+            below = np.clip((y - starts + 0.06) / 0.08, 0, 1)
+            motion[unit] += below * (gaussian_filter(motion[unit], (0, 3, 3)) - motion[unit])
     return Fields(depth, *motions)
 
 

@@ -58,16 +58,18 @@ def paint_layers(
     jaw = np.zeros((size, size, 4), np.float32)
     patch.of(jaw)[:] = lower_teeth
 
+    lid = np.where(mask_above[..., None] < 1, shadow, lash_factor(photo, openings, seams)[..., None])
+
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
     shows = (1 - mask_above) * (1 - mask_below) > 0
-    inner[shows] = photo[shows] / shadow[shows, None]
+    inner[shows] = photo[shows] / shadow[shows]
     opacity[shows] = 1
 
     def planes(rgb: np.ndarray, *more: np.ndarray) -> np.ndarray:
         return np.concatenate([rgb.transpose(2, 0, 1) / 255, *(m[None] for m in more)])[None].astype(np.float32)
 
     return {
-        "above": planes(photo, mask_above, np.where(mask_above < 1, shadow, lash_factor(photo, openings, seams))),
+        "above": planes(photo, mask_above, *lid.transpose(2, 0, 1)),
         "below": planes(photo),
         "marks": np.stack([mask_below, crease_map(photo, landmarks, eye_distance)])[None].astype(np.float32),
         "inner": planes(inner, opacity, shows),

@@ -54,7 +54,7 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
     state = {
         "above": noise(1, 7, size, size),
         "below": noise(1, 3, size, size),
-        "marks": noise(1, 2, size, size),
+        "marks": noise(1, 5, size, size),
         "inner": noise(1, 5, size, size),
         "jaw": noise(1, 4, size, size),
         "surface": np.concatenate([waves(1, 1), np.abs(waves(1, 1))], 1),

@@ -24,7 +24,7 @@ PARTED = 0.25  # of AU25, at least, from a mouth that counts as open
 SHAPES = {
     "above": (1, 7, "S", "S"),
     "below": (1, 3, "S", "S"),
-    "marks": (1, 2, "S", "S"),
+    "marks": (1, 5, "S", "S"),
     "inner": (1, 5, "S", "S"),
     "jaw": (1, 4, "S", "S"),
     "surface": (1, 2, GRID, GRID),

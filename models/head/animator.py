@@ -227,13 +227,13 @@ class Animator(nn.Module):
         travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
 
         skin = sample_layer(below, at_below)
-        mask_below, crease = sample_layer(marks, cut(at_below, window)).split(1)
+        mask_below, crease, lower_lid = sample_layer(marks, cut(at_below, window)).split([1, 1, 3])
         crease = crease * cut(dense(zone), window)
         upper = sample_layer(above, at_above)
         behind = sample_layer(inner, cut(at_eyes, window))
         lower = sample_layer(jaw, cut(at_eyes, jaw_window) - travel.view(2, batch, 1, 1))
 
-        # What moves with the upper lid: its lashes' darkness on it, and its shadow on what lies behind it.
+        # What moves with a lid: lashes' darkness on the upper one, and either's shadow on what lies behind.
         lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
         mask_above, lid = upper[3:4], upper[4:]
         rgb_above = upper[:3] * ((1 - lash * (1 - lid)) * (1 + crease))
@@ -243,7 +243,7 @@ class Animator(nn.Module):
             j - w for j, w in zip(jaw_window, (window[0], window[0], window[2], window[2]), strict=True)
         )
         depths = put(cavity.expand_as(behind[:3]), teeth, inside_window)
-        hidden = mix(depths, behind[:3], behind[3:4]) * lid
+        hidden = mix(depths, behind[:3], behind[3:4]) * lid * lower_lid
         covered = mix(hidden, cut(skin, window) * (1 + crease), mask_below)
         opened = mix(covered, rgb_above, mask_above)
 

@@ -13,7 +13,7 @@ from .seams import Seams
 DARK_IRIS = np.array([40, 35, 30], np.float32)
 EDGE_REACH = 0.05  # eye distances over which light and shade of the opening's edge go on under the lids
 SHADOW_REACH = 0.4  # of the opening: how far down the upper lid's shadow is looked for
-DEEPEST_SHADOW = 0.25
+DEEPEST_SHADOW, BRIGHTEST_SHADOW = 0.25, (1.0, 1.5)  # of the upper and the lower lid, whose rim glistens
 DARK, LIT = (
     8.0,
     (0.4, 1.2),
@@ -24,12 +24,13 @@ EVEN = 0.04  # of the eye's width: the light is evened out along the lid, since 
 def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, seams: Seams, eye_distance: float):
     """Fills `inner` (float32 [S,S,3], the photo at first) with the eyeballs, also where lids hide them.
 
-    Returns (the white's colour [3], shadow float32 [S,S,3]). Shadow is what the upper lid with its lashes leaves of the
-    light below it: taken out of `inner`, so that it moves with the lid in place of staying on the eyeball.
+    Returns (the white's colour [3], shadows of the upper and the lower lid float32 [2,S,S,3]). A shadow is what a lid,
+    its lashes and its wet rim make of the light beside them: taken out of `inner`, so that it moves with the lid in
+    place of staying on the eyeball.
     """
     size = len(image)
     pixel = 2 / (size - 1)
-    shadow = np.ones((size, size, 3), np.float32)
+    shadows = np.ones((2, size, size, 3), np.float32)
     whites = []
     for (x0, x1), up, low, iris in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, IRISES, strict=True):
         w = x1 - x0
@@ -49,14 +50,17 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         ball = _diffused(own, sclera, white, w / pixel)
         ball = _with_iris(ball, own, image, patch, within, centre, radius, away)
         top, bottom = upper + rim, np.maximum(lower - 0.1 * gap, upper + rim + pixel)
-        # How the photo is lit against what is painted: under the upper lid it lies in the lid's shadow.
-        lit = np.clip((own + DARK) / (ball + DARK), *LIT)
-        under = (y > top - 2 * pixel) & (y < lower + 2 * pixel)
-        depth = np.clip((y - top) / np.maximum(SHADOW_REACH * gap, pixel), 0, 1)[..., None]
-        shade = np.clip(lit, DEEPEST_SHADOW, 1)
-        shade = np.where((under & (gap > 4 * pixel))[..., None], shade + (1 - shade) * smoothstep(depth), 1)
-        patch.of(shadow)[:] = np.minimum(patch.of(shadow), shade)
-        clean = own / shade
+        # How the photo is lit against what is painted: next to a lid it lies in the lid's shadow.
+        lit = (own + DARK) / (ball + DARK)
+        seen = ((y > top - 2 * pixel) & (y < lower + 2 * pixel) & (gap > 4 * pixel))[..., None]
+        clean = own.copy()
+        for shadow, away, brightest in zip(shadows, (y - top, lower - y), BRIGHTEST_SHADOW, strict=True):
+            away = np.clip(away / np.maximum(SHADOW_REACH * gap, pixel), 0, 1)[..., None]
+            shade = np.clip(lit, DEEPEST_SHADOW, brightest)
+            shade = np.where(seen, shade + (1 - shade) * smoothstep(away), 1)
+            patch.of(shadow)[:] = np.where(seen, shade, patch.of(shadow))
+            clean /= shade
+            lit = lit / shade
         # Next to the opening its own light goes on, so that no line is left where a lid was.
         nearest = np.clip(y, top + 0.5 * pixel, bottom)
         row = np.clip(np.rint((nearest - y[0, 0]) / pixel), 0, len(y) - 1).astype(int)[..., None]
@@ -66,7 +70,7 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         soft = 1.2 * pixel
         shown = (y > top - soft) & (y < lower + soft)
         patch.of(inner)[:] = np.where(shown[..., None], clean, ball)
-    return np.mean(whites, axis=0), shadow
+    return np.mean(whites, axis=0), shadows
 
 
 def _diffused(own: np.ndarray, within: np.ndarray, white: np.ndarray, width: float) -> np.ndarray:

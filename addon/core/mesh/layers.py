@@ -38,7 +38,7 @@ def paint_layers(
     mask_below = np.clip(outside_below / soft + 1.5, 0, 1)
 
     inner = photo.copy()
-    white, shadow = paint_eyeballs(inner, photo, landmarks, openings, seams, eye_distance)
+    white, (upper_shadow, lower_shadow) = paint_eyeballs(inner, photo, landmarks, openings, seams, eye_distance)
     opacity = np.ones((size, size), np.float32)
     skin = cheeks(photo, landmarks, eye_distance)
     lip = lower_lip(photo, landmarks, eye_distance)
@@ -58,11 +58,11 @@ def paint_layers(
     jaw = np.zeros((size, size, 4), np.float32)
     patch.of(jaw)[:] = lower_teeth
 
-    lid = np.where(mask_above[..., None] < 1, shadow, lash_factor(photo, openings, seams)[..., None])
+    lid = np.where(mask_above[..., None] < 1, upper_shadow, lash_factor(photo, openings, seams)[..., None])
 
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
     shows = (1 - mask_above) * (1 - mask_below) > 0
-    inner[shows] = photo[shows] / shadow[shows]
+    inner[shows] = photo[shows] / (upper_shadow * lower_shadow)[shows]
     opacity[shows] = 1
 
     def planes(rgb: np.ndarray, *more: np.ndarray) -> np.ndarray:
@@ -71,7 +71,9 @@ def paint_layers(
     return {
         "above": planes(photo, mask_above, *lid.transpose(2, 0, 1)),
         "below": planes(photo),
-        "marks": np.stack([mask_below, crease_map(photo, landmarks, eye_distance)])[None].astype(np.float32),
+        "marks": np.stack([mask_below, crease_map(photo, landmarks, eye_distance), *lower_shadow.transpose(2, 0, 1)])[
+            None
+        ].astype(np.float32),
         "inner": planes(inner, opacity, shows),
         "jaw": planes(jaw[..., :3], jaw[..., 3]),
         "cavity": (palette.cavity / 255).astype(np.float32),

@@ -11,7 +11,7 @@ from PIL import Image
 
 DOCS = Path(__file__).resolve().parents[1]
 FRAMES = DOCS.parent / "out" / "demo" / "blender"
-TOP, BOTTOM = 90, 690  # of the demo's frame: the two faces
+TOP, BOTTOM = 60, 608  # of the demo's frame: the two faces
 WIDTH = 760
 EVERY, RATE = 2, 25
 

@@ -190,9 +190,9 @@ def rendered(scene) -> float:
     """Milliseconds a frame of an animation render, the first render apart: it encodes and loads."""
     import bpy
 
-    bpy.ops.render.render(write_still=False)
-    start = time.perf_counter()
     with quiet():
+        bpy.ops.render.render(write_still=False)
+        start = time.perf_counter()
         bpy.ops.render.render(animation=True)
     return (time.perf_counter() - start) * 1000 / scene.frame_end
 

@@ -130,8 +130,7 @@ def test(args: argparse.Namespace) -> int:
 
 def bench(args: argparse.Namespace) -> int:
     python = environment(ROOT / ".venv", ["runtime", "blender"])
-    options = ["--json", str(args.json.absolute())] if args.json else []
-    return run([str(python), "-u", "-m", "tests.bench", *options], timeout=3600)
+    return run([str(python), "-u", "-m", "tests.bench", *options(args, "json")], timeout=3600)
 
 
 def quality(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import bpy
@@ -17,15 +18,15 @@ import addon
 def main() -> int:
     blend, name, folder = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
     os.nice(10)  # it takes what the render beside it leaves of the cores
-    addon.register()
-    bpy.ops.wm.open_mainfile(filepath=str(blend))
-    for ob in bpy.context.view_layer.objects:
-        ob.select_set(ob.name == name)
-    bpy.context.view_layer.objects.active = bpy.data.objects[name]
     try:
+        addon.register()
+        bpy.ops.wm.open_mainfile(filepath=str(blend))
+        for ob in bpy.context.view_layer.objects:
+            ob.select_set(ob.name == name)
+        bpy.context.view_layer.objects.active = bpy.data.objects[name]
         bpy.ops.zygoma.clip_render(filepath=str(folder), existing="overwrite")
-    except RuntimeError as error:  # what operators report
-        print(str(error).strip().removeprefix("Error: "), file=sys.stderr)
+    except Exception:  # whatever it is, the demo waits for an end, and reads why in the log
+        traceback.print_exc()
         return 1
     return 0
 

@@ -12,12 +12,10 @@ from .seams import Seams
 
 DARK_IRIS = np.array([40, 35, 30], np.float32)
 EDGE_REACH = 0.05  # eye distances over which light and shade of the opening's edge go on under the lids
-SHADOW_REACH = 0.4  # of the opening: how far down the upper lid's shadow is looked for
+SHADOW_REACH = 0.4  # of the opening: how far from a lid its shadow is looked for
 DEEPEST_SHADOW, BRIGHTEST_SHADOW = 0.25, (1.0, 1.5)  # of the upper and the lower lid, whose rim glistens
-DARK, LIT = (
-    8.0,
-    (0.4, 1.2),
-)  # grey levels added on both sides, and limits, of how an edge is lit against what is painted
+# How an edge is lit against what is painted: grey levels added on both sides, limits.
+DARK, LIT = 8.0, (0.4, 1.2)
 EVEN = 0.04  # of the eye's width: the light is evened out along the lid, since no iris is quite where it is read
 
 

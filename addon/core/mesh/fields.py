@@ -74,8 +74,9 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
     """Interpolates the visible vertices onto the grid and fills what they leave open by membranes."""
     x, y = grid(GRID)
     jaw = np.interp(x, landmarks[list(JAW_LINE), 0], landmarks[list(JAW_LINE), 1])
-    give = CHIN_GIVES * (landmarks[CHIN, 1] - landmarks[LOWER_LIP, 1])
-    kept = 1 - (1 - CHIN_KEEPS) * smoothstep((y - landmarks[LOWER_LIP, 1]) / (give / CHIN_GIVES))
+    chin = landmarks[CHIN, 1] - landmarks[LOWER_LIP, 1]
+    give = CHIN_GIVES * chin
+    kept = 1 - (1 - CHIN_KEEPS) * smoothstep((y - landmarks[LOWER_LIP, 1]) / chin)
     depths, motions = [], []
     for is_above, left_out in ((True, NOT_ABOVE), (False, NOT_BELOW)):
         use = (basis.landmark_spread < RELIABLE) & ~np.isin(basis.landmark_side, left_out)

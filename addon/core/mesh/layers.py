@@ -15,7 +15,8 @@ from .teeth import Look, MouthParts, Placement, lower_parts, upper_parts
 def paint_layers(
     image: np.ndarray, landmarks: np.ndarray, openings, eye_distance: float, parts: MouthParts, turn, scale: float, jaw
 ) -> dict[str, np.ndarray]:
-    """image uint8 [S,S,3], landmarks [478,2+] in crop units -> the state's `above`, `below`, `inner`, `jaw`, `cavity`.
+    """image uint8 [S,S,3], landmarks [478,2+] in crop units -> the state's `above`, `below`, `marks`, `inner`, `jaw`,
+    `cavity`.
 
     The head's turn [3,3], its scale and how far the jaw has dropped [3], in tenths of a metre, say where teeth are.
     Masks are soft inside the opening and lie in the photo's coordinates, so that they travel with their layer.

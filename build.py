@@ -109,7 +109,10 @@ def demo(args: argparse.Namespace) -> int:
 def test(args: argparse.Namespace) -> int:
     if not args.blender:
         python = environment(ROOT / ".venv", ["runtime", "blender", "test"])
-        return run([str(python), "-m", "pytest", *args.pytest], timeout=3 * 3600)
+        failed = run([str(python), "-m", "pytest", *args.pytest], timeout=3 * 3600)
+        print("\nWhat makes and judges generators: the tests that need torch", flush=True)
+        python = environment(ROOT / ".venv-train", ["runtime", "test", "train"])
+        return failed or run([str(python), "-m", "pytest", "tests/models", *args.pytest], timeout=3 * 3600)
     prepared = []
     for version in args.blender.split(","):
         if version not in OTHER_BLENDERS:
@@ -152,6 +155,7 @@ def dev(_args: argparse.Namespace) -> int:
         "  .venv/bin/ruff check . && .venv/bin/ruff format .   style\n"
         "  .venv/bin/pyright                                   types\n"
         "  .venv/bin/python -m pytest tests/test_tables.py     one file of tests\n"
+        "  .venv-train/bin/python -m pytest tests/models       those that need torch\n"
         "  .venv-train/bin/python -m models.head.basis --help  whatever makes and judges generators (needs torch)"
     )
     return 0

@@ -10,8 +10,7 @@ from torch import Tensor
 @dataclass(frozen=True)
 class Batch:
     """B pairs. Pictures are float32 [B,3,S,S] RGB in -1..1; vectors float32 [B,20] in the order of COMMON, angles in
-    radians; landmarks float32 [B,478,3] in pixels of the
-    crop, z smaller nearer the camera."""
+    radians; landmarks float32 [B,478,3] in pixels of the crop, z smaller nearer the camera."""
 
     image: Tensor  # the source view of a person
     source: Tensor  # its vector

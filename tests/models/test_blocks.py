@@ -24,6 +24,7 @@ from models.networks.blocks import (
     painted,
     place_maps,
     rigid_flow,
+    turned,
     warp,
 )
 
@@ -153,6 +154,15 @@ def test_a_turned_head_is_fetched_from_where_it_was(source, turn):
     true = (before - after)[0, :468, :2]
     found = flow_at(enlarged(coarse, SIZE), after[0, :468, :2])
     assert (found - true).norm(dim=1).mean() < 0.15 * true.norm(dim=1).mean()
+
+
+@pytest.mark.parametrize("source", [(0.0, 0.0, 0.0), (0.1, -0.2, 0.15)])
+def test_turned_landmarks_are_those_of_the_turned_head(source):
+    wanted = (-0.2, 0.3, 0.1)
+    before, after = canonical(SIZE, source, HEAD_CENTRE), canonical(SIZE, wanted, HEAD_CENTRE)
+    found = turned(before, torch.tensor([source]), torch.tensor([wanted]))
+    assert torch.allclose(found, after, atol=1e-3)
+    assert torch.allclose(turned(before, torch.tensor([source]), torch.tensor([source])), before, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ class Objective(Protocol):
         ...
 
     def terms(self, phase: str, batch: Batch, progress: float) -> dict[str, Tensor]:
-        """Scalars that the phase minimises, weighted, named as in the paper; progress 0..1 of the whole training."""
+        """Scalars that the phase minimises, weighted, named as in the paper; progress 0..1 of the whole training. None
+        at all: the phase rests in this step."""
         ...
 
     def generate(self, batch: Batch) -> Generated:

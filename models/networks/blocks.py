@@ -250,3 +250,26 @@ def rigid_flow(
         weight = down.transpose(1, 2) @ across  # [B,n,n]: rows, columns
         ways = [(down * way[:, :, i, None]).transpose(1, 2) @ across for i in range(2)]
         return torch.stack(ways, 1) / (weight + AWAY)[:, None]
+
+
+GREY_LEVEL = 2 / 255  # of pictures in -1..1
+REACH = 0.03  # of the crop's side: how far round a changed pixel the crop is pasted, and over which it fades
+BORDER = 0.04  # of the crop's side: over which all fades towards its edge
+
+
+def changed(image: Tensor, photo: Tensor) -> Tensor:
+    """What to paste back, [B,S,S] in 0..1: 1 where image [B,3,S,S] is no longer the photo [B or 1,3,S,S], exactly 0
+    where nothing near has changed and at the crop's edge."""
+    size = image.shape[-1]
+    width = 2 * max(1, round(REACH * size)) + 1
+    new = ((image - photo).abs().amax(1, keepdim=True) > GREY_LEVEL / 2).float()
+    grown = F.max_pool2d(new, width, 1, width // 2)
+    soft = F.avg_pool2d(F.max_pool2d(grown, width, 1, width // 2), width, 1, width // 2)
+    line = torch.arange(size, dtype=torch.float32, device=image.device)
+    line = (torch.minimum(line, size - 1 - line) / (BORDER * size)).clamp(max=1)
+    return soft[:, 0] * torch.minimum(line.view(-1, 1), line)
+
+
+def as_bytes(share: Tensor) -> Tensor:
+    """0..1 -> uint8 0..255, rounded and clamped."""
+    return (share * 255).round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,222 @@
+"""GANimation's networks: the generator with its attention and colour heads, the critic that also reads Action Units.
+
+Pumarola, Agudo, Martinez, Sanfeliu, Moreno-Noguer: GANimation: One-Shot Anatomically Consistent Facial Animation,
+IJCV 2019. Sections and equations are that paper's; sizes that it leaves open are those of the authors' released code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from addon.core.attributes import AT_POSE, COMMON
+
+from . import blocks
+
+LOUDNESS = 0.1  # of the fine heads' change of colour
+FLOW_LOUDNESS = 0.01  # of the fine heads' flow
+WAKES = 0.05  # change of a value from which on the gate is open
+FULLY_SYNTHETIC = 0.5  # change of colour, of -1..1, from which on a pixel counts as not the photo's own
+
+
+@dataclass(frozen=True)
+class GANimationConfig:
+    """Sizes and switches. As it stands: the paper."""
+
+    width: int = 64  # channels of the first convolution, sec. 5 (released)
+    downs: int = 2  # halvings before the residual blocks, each with twice the channels
+    blocks: int = 6  # residual blocks (released)
+    kernel: int = 7  # of the first convolution and the heads
+    critic_width: int = 64  # channels of the critic's first convolution (released)
+    critic_layers: int = 6  # halvings: Y_I is H/2^6 x W/2^6, sec. 4.1
+    pose: bool = False  # True: the vector holds head pose, too; the paper has Action Units alone
+
+    # What the paper does not have.
+    fold: int = 1  # pixels a side that become channels before the first convolution
+    stem_norm: bool = True  # False: nothing before the residual blocks is normalised, so that planes are heard
+    painted: bool = False  # planes: each value painted where it acts, with the places themselves; FiLM in the blocks
+    difference: bool = False  # the condition is what changes, not where it leads
+    change: bool = False  # C is the photo plus a change, so that an open mask costs nothing
+    flow: bool = False  # the photo's pixels move before eq. 1
+    turn: bool = False  # they move as a rigid head turns, too
+    skip: bool = False  # the heads see the first convolution's features
+    open_mask: float = 0.0  # logit of 1 - A at first
+    mask_limit: float = 0.0  # largest logit of A either way: a mask that cannot saturate can open again; 0: none
+    gate: bool = False  # 1 - A and flow vanish with the change of the vector: nothing asked, nothing changed
+
+
+class Masks(NamedTuple):
+    """What the generator regresses (sec. 4.1), and what eq. 1 makes of it. All float32, pictures in -1..1."""
+
+    image: Tensor  # [B,3,S,S]: (1 - A) C + A base
+    attention: Tensor  # A [B,1,S,S]: 1 is the photo's own pixel
+    colour: Tensor  # C [B,3,S,S]
+    base: Tensor  # [B,3,S,S]: the photo, or with a flow the photo moved
+    flow: Tensor | None  # [B,2,S,S] in half image widths
+
+
+def composed(attention: Tensor, colour: Tensor, photo: Tensor) -> Tensor:
+    """Eq. 1: (1 - A) C + A I."""
+    return (1 - attention) * colour + attention * photo
+
+
+class Generator(nn.Module):
+    """G(I | y): the network of Johnson et al. with instance norm, whose last layer is two (sec. 5)."""
+
+    def __init__(self, config: GANimationConfig):
+        super().__init__()
+        self.config = config
+        values = self.values = len(COMMON) - (0 if config.pose else AT_POSE.stop)
+        planes = blocks.PAINTED + blocks.MAPS if config.painted else values
+        norm = "instance" if config.stem_norm else "none"
+        width, pad = config.width, config.kernel // 2
+
+        def layer(convolution, channels: int, norm: str):
+            return nn.Sequential(convolution, blocks.normalised(channels, norm), nn.ReLU(inplace=True))
+
+        stem = nn.Conv2d(3 * config.fold**2 + planes, width, config.kernel, padding=pad, bias=norm == "none")
+        self.stem = layer(stem, width, norm)
+        self.down = nn.Sequential()
+        for _ in range(config.downs):
+            halving = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=norm == "none")
+            self.down.append(layer(halving, 2 * width, norm))
+            width *= 2
+        film = values if config.painted else 0
+        self.blocks = nn.ModuleList(blocks.Residual(width, values=film) for _ in range(config.blocks))
+        self.coarse = blocks.FlowHead(width + (blocks.PAINTED if config.painted else 0)) if config.flow else None
+        self.up = nn.Sequential()
+        for _ in range(config.downs):
+            doubling = nn.ConvTranspose2d(width, width // 2, 4, stride=2, padding=1, bias=False)
+            self.up.append(layer(doubling, width // 2, "instance"))
+            width //= 2
+        seen = width * (2 if config.skip else 1)
+        heads = config.fold**2
+        self.colour = nn.Conv2d(seen, 3 * heads, config.kernel, padding=pad, bias=config.change)
+        self.attention = nn.Conv2d(seen, heads, config.kernel, padding=pad, bias=True)
+        self.fine = nn.Conv2d(seen, 2 * heads, config.kernel, padding=pad) if config.flow else None
+        for head in (self.colour, self.attention, self.fine):
+            if head is not None and config.change:
+                nn.init.normal_(head.weight, std=0.005)
+                nn.init.zeros_(head.bias)
+        nn.init.constant_(self.attention.bias, -config.open_mask)
+
+    def condition(self, source: Tensor, wanted: Tensor) -> Tensor:
+        """Of vectors [B,20], absolute: what the network is told, [B,20], without pose where it has none."""
+        told = wanted - source if self.config.difference else wanted
+        if not self.config.pose:
+            told = torch.cat([torch.zeros_like(told[:, AT_POSE]), told[:, AT_POSE.stop :]], 1)
+        return told
+
+    def gate(self, source: Tensor, wanted: Tensor) -> Tensor:
+        """[B,1,1,1]: 0 where nothing that the network is told changes, 1 from WAKES on."""
+        change = (wanted - source).abs()
+        change = change if self.config.pose else change[:, AT_POSE.stop :]
+        return (change.amax(1) / WAKES).clamp(max=1).view(-1, 1, 1, 1)
+
+    def places(self, points: Tensor, size: int) -> Tensor | None:
+        """Of landmarks [B,478,3]: the maps at the first convolution's resolution, once a source."""
+        return blocks.place_maps(points, size, self.config.fold) if self.config.painted else None
+
+    def forward(self, image: Tensor, source: Tensor, wanted: Tensor, points: Tensor, maps: Tensor | None) -> Masks:
+        """image [B or 1,3,S,S] in -1..1, its vector [B or 1,20] and landmarks [B or 1,478,3], the wanted vector [B,20],
+        maps of `places`."""
+        config, size, batch = self.config, image.shape[-1], wanted.shape[0]
+        told = self.condition(source, wanted)
+        photo = image.expand(batch, -1, -1, -1)
+        folded = F.pixel_unshuffle(image, config.fold).expand(batch, -1, -1, -1)
+        if config.painted:
+            planes = blocks.painted(told, maps)  # [B,PAINTED,S/fold,S/fold]
+            given = [folded, planes, maps.expand(batch, -1, -1, -1)]
+        else:
+            given = [folded, blocks.constant_planes(self.spoken(told), size // config.fold)]
+        first = self.stem(torch.cat(given, 1))
+        x = self.down(first)
+        for block in self.blocks:
+            x = block(x, self.spoken(told) if config.painted else None)
+
+        gate = self.gate(source, wanted) if config.gate else 1.0
+        base, flow = photo, None
+        last = self.up(x)
+        last = torch.cat([last, first], 1) if config.skip else last
+        if config.flow:
+            low = torch.cat([x, F.avg_pool2d(planes, 2**config.downs)], 1) if config.painted else x
+            fine = F.pixel_shuffle(self.fine(last).float(), config.fold)
+            flow = FLOW_LOUDNESS * fine + blocks.enlarged(self.coarse(low), size)
+            flow = gate * flow
+        if config.turn:
+            turn = blocks.enlarged(blocks.rigid_flow(points, source, wanted, size), size)
+            flow = turn if flow is None else turn + flow
+        if flow is not None:
+            base = blocks.warp(photo, flow)
+
+        colour = F.pixel_shuffle(self.colour(last).float(), config.fold)
+        colour = base + 2 * torch.tanh(LOUDNESS * colour) if config.change else torch.tanh(colour)
+        logit = F.pixel_shuffle(self.attention(last).float(), config.fold)
+        if config.mask_limit:
+            logit = config.mask_limit * torch.tanh(logit / config.mask_limit)
+        attention = 1 - gate * (1 - torch.sigmoid(logit))
+        return Masks(composed(attention, colour, base), attention, colour, base, flow)
+
+    def spoken(self, told: Tensor) -> Tensor:
+        """[B,20] -> [B,values]."""
+        return told if self.config.pose else told[:, AT_POSE.stop :]
+
+
+class Critic(nn.Module):
+    """D_I and D_y: a PatchGAN without normalisation that scores patches, and a head that regresses the vector."""
+
+    def __init__(self, config: GANimationConfig, size: int):
+        super().__init__()
+        values = len(COMMON) - (0 if config.pose else AT_POSE.stop)
+        layers, channels = [], 3
+        for i in range(config.critic_layers):
+            width = config.critic_width * 2**i
+            layers += [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.01, inplace=True)]
+            channels = width
+        self.body = nn.Sequential(*layers)
+        self.patches = nn.Conv2d(channels, 1, 3, padding=1, bias=False)
+        self.vector = nn.Conv2d(channels, values, size // 2**config.critic_layers, bias=False)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """[B,3,S,S] -> Y_I [B,S/64,S/64] (with six layers) and the vector [B,17 or 20]."""
+        x = self.body(image)
+        return self.patches(x)[:, 0].float(), self.vector(x).flatten(1).float()
+
+
+ENCODER_INPUTS = ("image", "landmarks", "source_vector")
+STATE = ("photo", "landmarks", "source", "maps")
+
+
+class Encode(nn.Module):
+    """Once a source. GANimation has no encoder: the state is the photo, its landmarks and vector, and its maps."""
+
+    def __init__(self, networks: nn.ModuleDict):
+        super().__init__()
+        self.generator = networks["generator"]
+
+    def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, ...]:
+        """image [1,3,S,S] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> the tensors of STATE."""
+        maps = self.generator.places(landmarks, image.shape[-1])
+        if maps is None:
+            maps = image.new_zeros(1, 1, 1, 1)
+        return image, landmarks, source_vector, maps
+
+
+class Animate(nn.Module):
+    """Once a frame: eq. 1."""
+
+    def __init__(self, networks: nn.ModuleDict):
+        super().__init__()
+        self.generator = networks["generator"]
+
+    def forward(self, photo: Tensor, landmarks: Tensor, source: Tensor, maps: Tensor, attributes: Tensor):
+        """The tensors of STATE and attributes [B,20] -> image uint8 [B,S,S,3], alpha and synthetic uint8 [B,S,S]."""
+        made = self.generator(photo, source, attributes, landmarks, maps)
+        image = blocks.as_bytes(made.image / 2 + 0.5).permute(0, 2, 3, 1)
+        alpha = blocks.as_bytes(blocks.changed(made.image, photo))
+        added = (1 - made.attention[:, 0]) * (made.colour - made.base).abs().amax(1)  # [B,S,S]
+        return image, alpha, blocks.as_bytes(added / FULLY_SYNTHETIC)

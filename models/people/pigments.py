@@ -15,68 +15,51 @@ WAVELENGTHS = np.arange(400, 701, 10, dtype=float)  # nm
 # cm^-1 per mol/l, one value a wavelength.
 OXYGENATED = np.array(
     [
-        266232,
-        466840,
-        480360,
-        246072,
-        102580,
-        62816,
-        44480,
-        33209,
-        26629,
-        23684,
-        20932,
-        20035,
-        24202,
-        39957,
-        53236,
-        43016,
+        *(266232, 466840, 480360, 246072, 102580, 62816, 44480, 33209, 26629, 23684, 20932, 20035, 24202, 39957, 53236),
+        *(43016, 32613, 44496, 50104, 14400, 3200, 1506, 942, 610, 442, 368, 320, 294, 277.6, 276, 290),
     ]
-    + [32613, 44496, 50104, 14400, 3200, 1506, 942, 610, 442, 368, 320, 294, 277.6, 276, 290]
 )
 DEOXYGENATED = np.array(
     [
-        223296,
-        303956,
-        407560,
-        528600,
-        413280,
-        103292,
-        23389,
-        16156,
-        14550,
-        16684,
-        20862,
-        25774,
-        31590,
-        39036,
-        46592,
-        53412,
+        *(
+            223296,
+            303956,
+            407560,
+            528600,
+            413280,
+            103292,
+            23389,
+            16156,
+            14550,
+            16684,
+            20862,
+            25774,
+            31590,
+            39036,
+            46592,
+        ),
+        *(53412, 53788, 45072, 37020, 28324, 14677, 9444, 6510, 5149, 4345, 3750, 3227, 2795, 2408, 2052, 1794),
     ]
-    + [53788, 45072, 37020, 28324, 14677, 9444, 6510, 5149, 4345, 3750, 3227, 2795, 2408, 2052, 1794]
 )
-DAYLIGHT = np.interp(
-    WAVELENGTHS,
-    np.arange(400, 701, 20),
-    [
-        82.75,
-        93.43,
-        104.86,
-        117.81,
-        115.92,
-        109.35,
-        104.79,
-        104.41,
-        100,
-        95.79,
-        90.01,
-        87.70,
-        83.70,
-        80.21,
-        78.28,
-        71.61,
-    ],
+D65 = (
+    82.75,
+    93.43,
+    104.86,
+    117.81,
+    115.92,
+    109.35,
+    104.79,
+    104.41,
+    100,
+    95.79,
+    90.01,
+    87.70,
+    83.70,
+    80.21,
+    78.28,
+    71.61,
 )
+DAYLIGHT = np.interp(WAVELENGTHS, np.arange(400, 701, 20), D65)
 TO_SRGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 MELANISED = 0.0060  # cm of epidermis that hold melanin
 CLUMP = 0.0012  # cm: melanin comes in grains that shade each other, which flattens its spectrum
@@ -88,8 +71,8 @@ OXYGEN = 0.75  # of the blood's haemoglobin with oxygen
 def skin_colour(melanin: float, blood: float, oxygen: float = OXYGEN, red: float = 0.0) -> np.ndarray:
     """Linear RGB [3] of skin.
 
-    melanin: share of the epidermis, .01 (very pale) .. .45 (very dark); blood: share of the dermis, .006 (pale) .. .012 (most skin) .. .08 (lips);
-    oxygen 0..1: less is bluer; red 0..1: share of phaeomelanin in the melanin.
+    melanin: share of the epidermis, .01 (very pale) .. .45 (very dark); blood: share of the dermis, .006 (pale) .. .012
+    (most skin) .. .08 (lips); oxygen 0..1: less is bluer; red 0..1: share of phaeomelanin in the melanin.
     """
     wave = WAVELENGTHS
     tissue = 0.244 + 85.3 * np.exp(-(wave - 154) / 66.2)  # cm^-1
@@ -107,8 +90,8 @@ def skin_colour(melanin: float, blood: float, oxygen: float = OXYGEN, red: float
 
 
 def hair_colour(eumelanin: float, phaeomelanin: float, grey: float = 0.0) -> np.ndarray:
-    """Linear RGB [3] of a lock of hair; eumelanin 0 (white) .. 8 (black), phaeomelanin 0 .. 3 (ginger), grey 0..1: share of
-    white hairs.
+    """Linear RGB [3] of a lock of hair; eumelanin 0 (white) .. 8 (black), phaeomelanin 0 .. 3 (ginger), grey 0..1: share
+    of white hairs.
 
     Absorption of eumelanin by d'Eon et al., "An Energy-Conserving Hair Reflectance Model" (2011), of phaeomelanin a
     little redder than theirs; a lock's colour falls with the root of absorption, as Chiang et al. (2016) found.
@@ -127,7 +110,7 @@ def _weights() -> np.ndarray:
     """[31,3]: reflectance at each wavelength -> linear sRGB; white -> 1, 1, 1."""
 
     def lobe(peak, mean, left, right):
-        return peak * np.exp(-0.5 * ((WAVELENGTHS - mean) / np.where(WAVELENGTHS < mean, left, right)) ** 2)
+        return peak * np.exp(-0.5 * ((WAVELENGTHS - mean) / np.where(mean > WAVELENGTHS, left, right)) ** 2)
 
     # CIE 1931 in Gaussians: Wyman, Sloan and Shirley (2013).
     x = lobe(1.056, 599.8, 37.9, 31.0) + lobe(0.362, 442.0, 16.0, 26.7) - lobe(0.065, 501.1, 20.4, 26.2)

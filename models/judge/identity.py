@@ -20,7 +20,6 @@ from . import weights
 
 INPUT = 128  # pixels a side, as in the paper
 SIDE, SHIFT = 1.4, 0.04  # the crop that it sees, in face heights, as addon.core.faces.face_crop counts them
-DATASET_SIDE = 1.8  # that of the synthetic people's pictures, by default
 GREY = (0.299, 0.587, 0.114)
 
 
@@ -75,21 +74,21 @@ class IdentityNet(nn.Module):
             x = F.max_pool2d(x, 2)  # [B,C,64,64] .. [B,C,8,8]
         return self.embedding(x.flatten(1)), maps
 
-    def features(self, image: Tensor, points: Tensor | None = None, side: float = DATASET_SIDE) -> list[Tensor]:
+    def features(self, image: Tensor, points: Tensor | None = None, side: float = SIDE) -> list[Tensor]:
         """Four feature maps, the finest first, of `image` as in `embed`: for perceptual terms."""
         return self(face(image, points, side))[1]
 
-    def embed(self, image: Tensor, points: Tensor | None = None, side: float = DATASET_SIDE) -> Tensor:
+    def embed(self, image: Tensor, points: Tensor | None = None, side: float = SIDE) -> Tensor:
         """float32 [B,D] of length 1: two are of one person where their product is large.
 
         image float32 [B,3,S,S] RGB in -1..1; points float32 [B,478,2+] its landmarks in pixels, which the face is cut
-        out upright by; without them the picture is taken as a crop `side` face heights wide, of which the middle is
-        seen. Differentiable by the image.
+        out upright by; without them the picture is taken as a crop `side` face heights wide, whose middle is seen (all of
+        it by default). Differentiable by the image.
         """
         return F.normalize(self(face(image, points, side))[0], dim=1)
 
 
-def face(image: Tensor, points: Tensor | None = None, side: float = DATASET_SIDE) -> Tensor:
+def face(image: Tensor, points: Tensor | None = None, side: float = SIDE) -> Tensor:
     """float32 [B,1,128,128] in 0..1, what the network sees of `image` (see IdentityNet.embed)."""
     grey = torch.einsum("bchw,c->bhw", image, image.new_tensor(GREY))[:, None] / 2 + 0.5
     if points is not None:

@@ -77,8 +77,8 @@ def test_the_face_is_cut_out_as_the_product_cuts_it(angle, size):
 def test_without_landmarks_the_middle_of_the_crop_is_seen():
     image = torch.full((1, 3, 180, 180), -1.0)
     image[..., 20:160, 20:160] = 1  # 1.4 of 1.8 face heights
-    assert identity.face(image).min() > 0.99
-    assert identity.face(image, side=1.4).min() < 0.01
+    assert identity.face(image, side=1.8).min() > 0.99
+    assert identity.face(image).min() < 0.01
 
 
 def test_weights_come_back(net, tmp_path):

@@ -45,6 +45,7 @@ PLACES = MappingProxyType(
 )
 MAPS = len(PLACES) + 2  # the two coordinates stand last
 SPREAD = 0.03  # of the crop's side: standard deviation of a place's blob
+FARTHEST = 6.0  # standard deviations: beyond, Gaussians would be subnormal numbers, which processors are slow with
 
 # Where each unit acts. A name without a side stands for both.
 ACTS_AT = MappingProxyType(
@@ -92,6 +93,7 @@ def place_maps(points: Tensor, size: int, step: int = 1) -> Tensor:
     """
     line = _line(size, step, points)
     off = (line.view(1, 1, 1, -1) - points[:, :, :2, None].float()) / (SPREAD * size)  # [B,478,2,n]
+    off = off.clamp(-FARTHEST, FARTHEST)
     blobs = []
     for indices in PLACES.values():
         across, down = torch.exp(-0.5 * off[:, list(indices)] ** 2).unbind(2)  # [B,K,n] each
@@ -245,7 +247,8 @@ def rigid_flow(
         end_place = (end + pivot)[:, :, :2]
         way = (start - end)[:, :, :2] * (2 / size) * (change > 0)  # [B,K,2]
         line = _line(size, step, points)
-        spread = torch.exp(-0.5 * ((line - end_place[..., None]) / (SOFTNESS * size)) ** 2)  # [B,K,2,n]
+        off = (line - end_place[..., None]) / (SOFTNESS * size)  # [B,K,2,n]
+        spread = torch.exp(-0.5 * off.clamp(-FARTHEST, FARTHEST) ** 2)
         across, down = spread[:, :, 0], spread[:, :, 1] * seen[:, :, None]  # [B,K,n]
         weight = down.transpose(1, 2) @ across  # [B,n,n]: rows, columns
         ways = [(down * way[:, :, i, None]).transpose(1, 2) @ across for i in range(2)]

@@ -12,54 +12,19 @@ from functools import lru_cache
 import numpy as np
 
 WAVELENGTHS = np.arange(400, 701, 10, dtype=float)  # nm
-# cm^-1 per mol/l, one value a wavelength.
-OXYGENATED = np.array(
-    [
-        *(266232, 466840, 480360, 246072, 102580, 62816, 44480, 33209, 26629, 23684, 20932, 20035, 24202, 39957, 53236),
-        *(43016, 32613, 44496, 50104, 14400, 3200, 1506, 942, 610, 442, 368, 320, 294, 277.6, 276, 290),
-    ]
-)
-DEOXYGENATED = np.array(
-    [
-        *(
-            223296,
-            303956,
-            407560,
-            528600,
-            413280,
-            103292,
-            23389,
-            16156,
-            14550,
-            16684,
-            20862,
-            25774,
-            31590,
-            39036,
-            46592,
-        ),
-        *(53412, 53788, 45072, 37020, 28324, 14677, 9444, 6510, 5149, 4345, 3750, 3227, 2795, 2408, 2052, 1794),
-    ]
-)
-D65 = (
-    82.75,
-    93.43,
-    104.86,
-    117.81,
-    115.92,
-    109.35,
-    104.79,
-    104.41,
-    100,
-    95.79,
-    90.01,
-    87.70,
-    83.70,
-    80.21,
-    78.28,
-    71.61,
-)
-DAYLIGHT = np.interp(WAVELENGTHS, np.arange(400, 701, 20), D65)
+# fmt: off
+OXYGENATED = np.array([  # cm^-1 per mol/l, one value a wavelength
+    266232, 466840, 480360, 246072, 102580, 62816, 44480, 33209, 26629, 23684, 20932, 20035, 24202, 39957, 53236, 43016,
+    32613, 44496, 50104, 14400, 3200, 1506, 942, 610, 442, 368, 320, 294, 277.6, 276, 290,
+])
+DEOXYGENATED = np.array([
+    223296, 303956, 407560, 528600, 413280, 103292, 23389, 16156, 14550, 16684, 20862, 25774, 31590, 39036, 46592,
+    53412, 53788, 45072, 37020, 28324, 14677, 9444, 6510, 5149, 4345, 3750, 3227, 2795, 2408, 2052, 1794,
+])
+DAYLIGHT = np.interp(WAVELENGTHS, np.arange(400, 701, 20), [  # D65
+    82.75, 93.43, 104.86, 117.81, 115.92, 109.35, 104.79, 104.41, 100, 95.79, 90.01, 87.7, 83.7, 80.2, 78.3, 71.6,
+])
+# fmt: on
 TO_SRGB = np.array([[3.2406, -1.5372, -0.4986], [-0.9689, 1.8758, 0.0415], [0.0557, -0.2040, 1.0570]])
 MELANISED = 0.0060  # cm of epidermis that hold melanin
 CLUMP = 0.0012  # cm: melanin comes in grains that shade each other, which flattens its spectrum
@@ -90,8 +55,9 @@ def skin_colour(melanin: float, blood: float, oxygen: float = OXYGEN, red: float
 
 
 def hair_colour(eumelanin: float, phaeomelanin: float, grey: float = 0.0) -> np.ndarray:
-    """Linear RGB [3] of a lock of hair; eumelanin 0 (white) .. 8 (black), phaeomelanin 0 .. 3 (ginger), grey 0..1: share
-    of white hairs.
+    """Linear RGB [3] of a lock of hair.
+
+    eumelanin: 0 (white) .. 8 (black); phaeomelanin: 0 .. 3 (ginger); grey 0..1: share of white hairs.
 
     Absorption of eumelanin by d'Eon et al., "An Energy-Conserving Hair Reflectance Model" (2011), of phaeomelanin a
     little redder than theirs; a lock's colour falls with the root of absorption, as Chiang et al. (2016) found.

@@ -29,8 +29,10 @@ title = "Zygoma Base"
 version = "0.1.0"
 system = "zygoma-base"
 licence = "GPL-3.0-or-later; head derived from CC0 data"
-training_data = "none: the photo's own pixels are moved through a fitted head"
 at_rest = "photo"
+
+[training]
+data = "nothing: the photo's own pixels are moved through a fitted head"
 
 [crop]
 side = 2.25

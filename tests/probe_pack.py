@@ -1,33 +1,37 @@
 """A tiny real generator pack, made on the spot, whose pictures say exactly which vector they were made from.
 
 64 px, system "probe". A grid of 5 x 4 blocks in the crop's middle holds one attribute each: red and green are the value
-in 16 bits (-2 to 2), blue is full. Around it stands the crop itself, where alpha is 0 unless `whole`.
+in 16 bits (-2 to 2), blue is full. Around it stands the crop itself, where alpha is 0 unless `whole`. A pack is given
+the head's angles as its crop shows them; reading turns them back.
 
     pack = build_probe(tmp_path / "probe")
-    values = read_crop(generator.crop_frame(source, target))             # float64 [A], right to PRECISION
-    values = read_frame(generator.frame(source, target), source.crop)    # the same from a frame of the photo's size
+    values = read_crop(generator.crop_frame(source, target), source.crop)  # float64 [A], right to PRECISION
+    values = read_frame(generator.frame(source, target), source.crop)      # the same from a frame of the photo's size
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from addon.core.attributes import ANGLES, NAMES
+from addon.core.attributes import ANGLES, AT_POSE, NAMES
+from addon.core.faces.pose import angles, rotation
 
 SIDE = 64
 BLOCK = 8
 COLUMNS, ROWS = 5, 5
 LEFT, TOP = (SIDE - COLUMNS * BLOCK) // 2, (SIDE - ROWS * BLOCK) // 2
 STEPS = 2**14  # a unit of the value
-PRECISION = 1 / STEPS
+PRECISION = 2 / STEPS  # half a step, and what turning angles back makes of it
 OPSET = 17
+NOTHING: Mapping[str, Sequence[int]] = MappingProxyType({})
 
 
 def build_probe(
@@ -39,17 +43,19 @@ def build_probe(
     at_rest: str = "photo",
     fails_above: float | None = None,
     metadata: Sequence[str] | None = None,
+    asks: Mapping[str, Sequence[int]] | None = None,
 ) -> Path:
     """Write the pack into `folder` (made where absent) and return it.
 
     names: the order of its vector; source: float32 [A], what its encoder claims to be the source vector (without it the
     face's readings are taken); whole: alpha 255 everywhere; fails_above: the graph fails where AU26 passes this value;
-    metadata: names to write into the animator graph, by default `names`.
+    metadata: names to write into the animator graph, by default `names`; asks: what its encoder asks for besides the
+    image, by name, with the shape; the state holds it as it came, as `kept_` and the name.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    save(encoder(source), folder / "encoder.onnx")
-    save(animator(names, whole, fails_above, metadata), folder / "animator.onnx")
+    save(encoder(source, asks or {}), folder / "encoder.onnx")
+    save(animator(names, whole, fails_above, metadata, asks or {}), folder / "animator.onnx")
     write_toml(folder, names=names, at_rest=at_rest)
     return folder
 
@@ -75,17 +81,24 @@ def write_toml(folder: Path, *, names: Sequence[str] = NAMES, at_rest: str = "ph
     (folder / "pack.toml").write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def read_crop(image: np.ndarray) -> np.ndarray:
+def read_crop(image: np.ndarray, crop) -> np.ndarray:
     """float64 [A] in the order of NAMES, from a generated crop uint8 [64,64,3]."""
     centres = block_centres().astype(int)
-    return _decoded(image[centres[:, 1], centres[:, 0]])
+    return _decoded(image[centres[:, 1], centres[:, 0]], crop)
 
 
 def read_frame(frame: np.ndarray, crop) -> np.ndarray:
     """float64 [A] from a frame uint8 [H,W,3] that the crop was pasted into, where a block spans some photo pixels."""
     matrix = crop.to_photo
     places = np.rint(block_centres() @ matrix[:, :2].T + matrix[:, 2]).astype(int)
-    return _decoded(frame[places[:, 1], places[:, 0]])
+    return _decoded(frame[places[:, 1], places[:, 0]], crop)
+
+
+def as_cropped(vector: np.ndarray, crop) -> np.ndarray:
+    """A photo's vector [A] with the head's angles as the crop shows them, which is what a pack is given."""
+    turned = np.array(vector)
+    turned[AT_POSE] = angles(rotation((0, 0, crop.angle)) @ rotation(turned[AT_POSE]))
+    return turned
 
 
 def block_centres() -> np.ndarray:
@@ -96,13 +109,15 @@ def block_centres() -> np.ndarray:
     return np.stack([x, y], axis=1)
 
 
-def _decoded(colours: np.ndarray) -> np.ndarray:
+def _decoded(colours: np.ndarray, crop) -> np.ndarray:
     code = colours[:, 0].astype(np.float64) * 256 + colours[:, 1]
-    return code / STEPS - 2
+    values = code / STEPS - 2
+    values[AT_POSE] = angles(rotation((0, 0, -crop.angle)) @ rotation(values[AT_POSE]))
+    return values
 
 
-def encoder(source: np.ndarray | None = None) -> onnx.ModelProto:
-    """image float32 [1,3,64,64] -> `face`, the same image."""
+def encoder(source: np.ndarray | None = None, asks: Mapping[str, Sequence[int]] = NOTHING) -> onnx.ModelProto:
+    """image float32 [1,3,64,64] -> `face`, the same image; what else it asks for -> the same as `kept_`..."""
     nodes = [helper.make_node("Identity", ["image"], ["face"])]
     outputs = [helper.make_tensor_value_info("face", TensorProto.FLOAT, [1, 3, SIDE, SIDE])]
     weights = []
@@ -110,8 +125,12 @@ def encoder(source: np.ndarray | None = None) -> onnx.ModelProto:
         weights.append(numpy_helper.from_array(np.asarray(source, np.float32)[None], "claimed"))
         nodes.append(helper.make_node("Identity", ["claimed"], ["source_attributes"]))
         outputs.append(helper.make_tensor_value_info("source_attributes", TensorProto.FLOAT, [1, len(NAMES)]))
-    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])
-    return model(helper.make_graph(nodes, "encoder", [image], outputs, weights))
+    inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])]
+    for name, shape in asks.items():
+        nodes.append(helper.make_node("Identity", [name], [f"kept_{name}"]))
+        inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        outputs.append(helper.make_tensor_value_info(f"kept_{name}", TensorProto.FLOAT, shape))
+    return model(helper.make_graph(nodes, "encoder", inputs, outputs, weights))
 
 
 def animator(
@@ -119,11 +138,14 @@ def animator(
     whole: bool = False,
     fails_above: float | None = None,
     metadata: Sequence[str] | None = None,
+    asks: Mapping[str, Sequence[int]] = NOTHING,
 ) -> onnx.ModelProto:
     """`face`, attributes [B,A] -> image, alpha, synthetic: the face with the blocks drawn on it."""
     place = np.full((SIDE, SIDE), 0, np.int64)  # which column of the vector a pixel shows
     inside = np.zeros((SIDE, SIDE), bool)
     for i, name in enumerate(NAMES):
+        if name not in names:
+            continue
         x, y = LEFT + i % COLUMNS * BLOCK, TOP + i // COLUMNS * BLOCK
         place[y : y + BLOCK, x : x + BLOCK] = list(names).index(name)
         inside[y : y + BLOCK, x : x + BLOCK] = True
@@ -195,6 +217,7 @@ def animator(
     inputs = [
         helper.make_tensor_value_info("face", TensorProto.FLOAT, [1, 3, SIDE, SIDE]),
         helper.make_tensor_value_info("attributes", TensorProto.FLOAT, ["B", len(names)]),
+        *(helper.make_tensor_value_info(f"kept_{name}", TensorProto.FLOAT, shape) for name, shape in asks.items()),
     ]
     outputs = [helper.make_tensor_value_info("image", TensorProto.UINT8, ["B", SIDE, SIDE, 3])]
     outputs += [helper.make_tensor_value_info(n, TensorProto.UINT8, ["B", SIDE, SIDE]) for n in ("alpha", "synthetic")]

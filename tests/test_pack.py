@@ -4,13 +4,15 @@ import hashlib
 import os
 import shutil
 
+import numpy as np
 import pytest
 from onnx import TensorProto, helper
 from probe_pack import animator, build_probe, encoder, save, write_toml
 
-from addon.core.attributes import NAMES
+from addon.core import pack_page
+from addon.core.attributes import COMMON, INDEX, NAMES
 from addon.core.errors import PackError
-from addon.core.pack import PACKS, find_pack, list_packs, read_pack
+from addon.core.pack import PACKS, Paper, Training, find_pack, list_packs, read_pack
 from addon.core.session import Generator
 
 
@@ -118,6 +120,112 @@ def test_link_that_leaves_the_folder(probe):
     refused(probe, "link", "leaves the pack's folder")
 
 
+ABOUT = """
+[paper]
+title = "Animating faces"
+authors = "A. Müller, B. Ng"
+year = 2018
+link = "https://arxiv.org/abs/1807.09251"
+
+[training]
+data = "synthetic people"
+samples = 40960
+people = 800
+minutes = 95.5
+machine = "2 CPU cores"
+
+[metrics]
+"PSNR, held-out people" = 27.13
+seed = 40960
+reader = "dlib"
+"""
+
+
+def about(folder, text=ABOUT):
+    with (folder / "pack.toml").open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_what_a_pack_says_of_itself(probe):
+    assert (read_pack(probe).paper, read_pack(probe).training, read_pack(probe).metrics) == (None, None, {})
+    digest = read_pack(probe).digest
+    about(probe)
+    pack = read_pack(probe)
+    assert pack.paper == Paper("Animating faces", "A. Müller, B. Ng", 2018, "https://arxiv.org/abs/1807.09251")
+    assert pack.training == Training("synthetic people", 40960, 800, 95.5, "2 CPU cores")
+    assert pack.metrics == {"PSNR, held-out people": 27.13, "seed": 40960, "reader": "dlib"}
+    assert pack.digest == digest
+    said = dict(pack_page.summary(pack))
+    assert said["Paper"] == "Animating faces. A. Müller, B. Ng, 2018" and said["Link"] == pack.paper.link
+    assert said["Trained on"] == "synthetic people, 40,960 samples, 800 people, 96 minutes, 2 CPU cores"
+    assert pack_page.trained_on(Training("paintings", minutes=300.0)) == "paintings, 5.0 hours"
+    assert pack_page.figures(pack) == [("PSNR, held-out people", "27.13"), ("seed", "40960"), ("reader", "dlib")]
+    ranges = dict(pack_page.ranges(pack))
+    assert ranges["AU12"] == "0 to 1" and ranges["pose_yaw"] == "-34 to 34 degrees"
+
+
+@pytest.mark.parametrize(
+    "old, new, word",
+    [
+        ('title = "Animating faces"', 'title = "Animating\\nfaces"', "paper.title holds characters"),
+        ('title = "Animating faces"', 'title = "Animating \u202e faces"', "paper.title holds characters"),
+        ('title = "Animating faces"', f'title = "{"x" * 401}"', "paper.title has 401 characters"),
+        ('authors = "A. Müller, B. Ng"', "", "paper.authors is missing"),
+        ("year = 2018", "year = 2018.5", "paper.year"),
+        ("year = 2018", "year = 20188", "paper.year"),
+        ("https://arxiv.org", "file:///etc", "paper.link"),
+        ("https://arxiv.org/abs", "https://arxiv.org/ abs", "paper.link"),
+        ('data = "synthetic people"', "data = 3", "training.data"),
+        ("samples = 40960", "samples = -1", "training.samples"),
+        ("people = 800", 'people = "many"', "training.people"),
+        ("minutes = 95.5", "minutes = inf", "training.minutes"),
+        ('machine = "2 CPU cores"', f'machine = "{"x" * 81}"', "training.machine"),
+        ("seed = 40960", "seed = nan", "metrics.seed"),
+        ("seed = 40960", "seed = true", "metrics.seed"),
+        ("seed = 40960", "seed = [3]", "metrics.seed"),
+        ("seed = 40960", f"seed = {'3' * 400}", "metrics.seed"),
+        ("seed = 40960", f"seed = {'3' * 5000}", "TOML"),
+        ("seed = 40960", f'"{"x" * 81}" = 3', "metric's name"),
+        ("seed = 40960", '"se\\u0007ed" = 3', "metric's name"),
+        ('reader = "dlib"', 'reader = "dlib\\u0000"', "metrics.reader"),
+        ('reader = "dlib"', "\n".join(f"m{i} = 1" for i in range(63)), "names 65 metrics"),
+    ],
+)
+def test_nonsense_in_what_a_pack_says_of_itself(probe, old, new, word):
+    about(probe)
+    edit(probe, old, new)
+    refused(probe, word)
+
+
+def test_out_of_range_and_reach(probe):
+    pack = read_pack(probe)
+    target = np.zeros((3, len(NAMES)), np.float32)
+    assert pack.out_of_range(target) == [] and pack.reach(target[0])[1] == 0
+    target[1, INDEX["pose_yaw"]] = 0.7
+    target[2, INDEX["AU12"]] = 1.01
+    assert pack.out_of_range(target) == ["pose_yaw", "AU12"]
+    assert pack.out_of_range(target[1]) == ["pose_yaw"]
+    assert pack.reach(target[1]) == ("pose_yaw", pytest.approx(0.7 / 0.6))
+    target[1, INDEX["pose_yaw"]] = -0.3
+    assert pack.out_of_range(target[1]) == [] and pack.reach(target[1]) == ("pose_yaw", pytest.approx(0.5))
+
+
+def test_range_that_does_not_hold_rest(probe):
+    edit(probe, "AU12 = [0.0, 1.0]", "AU12 = [0.2, 0.8]")
+    pack = read_pack(probe)
+    target = np.zeros(len(NAMES), np.float32)
+    assert pack.out_of_range(target) == ["AU12"] and pack.reach(target)[0] == "AU12" and pack.reach(target)[1] > 1
+    target[INDEX["AU12"]] = 0.5
+    assert pack.out_of_range(target) == [] and pack.reach(target) == ("AU12", pytest.approx(0.5))
+
+
+def test_attributes_that_a_pack_lacks(tmp_path):
+    pack = read_pack(build_probe(tmp_path / "few", names=COMMON))
+    target = np.zeros(len(NAMES), np.float32)
+    target[INDEX["gaze_yaw"]] = 0.2
+    assert pack.out_of_range(target) == ["gaze_yaw"] and pack.reach(target)[1] == 0
+
+
 @pytest.mark.parametrize(
     "old, new, word",
     [
@@ -125,6 +233,9 @@ def test_link_that_leaves_the_folder(probe):
         ("format = 1", "format = true", "format is 'True'"),
         ('title = "Probe"', "title = 3", "title is '3'"),
         ('title = "Probe"', "", "title is missing"),
+        ('title = "Probe"', 'title = "Pro\\u001bbe"', "title holds characters"),
+        ('version = "1.0"', f'version = "{"1" * 100}"', "version has 100 characters"),
+        ("side = 2.25", f"side = {'2' * 400}", "crop.side"),
         ('id = "probe"', 'id = "../x"', "id"),
         ('at_rest = "photo"', 'at_rest = "never"', "at_rest"),
         ("sizes = [64, 64]", "sizes = [64, 65]", "crop.sizes"),
@@ -142,6 +253,12 @@ def test_link_that_leaves_the_folder(probe):
         ),
         ("AU12 = [0.0, 1.0]", "AU13 = [0.0, 1.0]", "AU12"),
         ("AU12 = [0.0, 1.0]", "AU12 = [0.0, 1.0]\nAU12 = [0.0, 1.0]", "TOML"),
+        ("AU12 = [0.0, 1.0]", 'AU12 = [0.0, 1.0]\n"a b" = [0.0, 1.0]', "the attribute 'a b'"),
+        (
+            "AU12 = [0.0, 1.0]",
+            "AU12 = [0.0, 1.0]\n" + "\n".join(f"x{i} = [0, 1]" for i in range(256)),
+            "281 attributes",
+        ),
     ],
 )
 def test_nonsense_in_the_text(probe, old, new, word):

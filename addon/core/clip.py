@@ -97,7 +97,7 @@ def render_clip(
     notes = [*(f"Photo: {note}." for note in photo.notes), *source.notes, *track.report]
     if source.face.warning:
         notes.insert(0, f"Face: {source.face.warning}")
-    if beyond := generator.out_of_range(targets):
+    if beyond := generator.pack.out_of_range(targets):
         notes.append(f"Beyond what the pack {generator.pack.id} covers, so expect distortion: {', '.join(beyond)}.")
     return replace(report, notes=(*notes, *report.notes))
 

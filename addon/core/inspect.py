@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import pack_page
 from .attributes import IS_ANGLE, NAMES, named
 from .errors import FaceError, OutputError, PackError, PhotoError, TableError, ZygomaError
 from .frames import SUFFIXES, write_image
@@ -84,24 +85,15 @@ def _pack(pack: Pack) -> list[str]:
     """Reading it has checked files and hashes; loading its graphs checks the rest."""
     from .session import Generator
 
-    low, high = pack.sizes
-    lines = [
-        f"Pack: {pack.title} ({pack.id} {pack.version}), system {pack.system}",
-        f"Folder: {pack.folder}",
-        f"Licence: {pack.licence}",
-        *([f"Paper: {pack.paper}"] if pack.paper else []),
-        *([f"Training data: {pack.training_data}"] if pack.training_data else []),
-        f"Crop: {f'{low} px' if low == high else f'{low} to {high} px'}, {pack.crop_side:g} face heights wide",
-        "At rest: " + ("the photo itself" if pack.at_rest == "photo" else "the pack's own picture"),
-        f"Vector: {len(pack.attributes)} attributes",
-    ]
-    for name in pack.attributes:
-        rests = "" if name in NAMES else ", rests: nothing drives it"
-        lines.append(f"  {name}: {pack.ranges[name][0]:g} to {pack.ranges[name][1]:g}{rests}")
+    lines = [f"{heading}: {text}" for heading, text in pack_page.summary(pack)]
+    lines.append(f"Folder: {pack.folder}")
+    lines.append(f"Vector: {len(pack.attributes)} attributes")
+    lines += [f"  {name}: {text}" for name, text in pack_page.ranges(pack)]
     for name, sha in pack.files.items():
         lines.append(f"File: {name}, {(pack.folder / name).stat().st_size / 1e6:.2f} MB, SHA-256 {sha[:16]}..., right")
-    lines += [f"Metric: {name} = {value}" for name, value in pack.metrics.items()]
+    lines += [f"Figure: {name} = {text}" for name, text in pack_page.figures(pack)]
     generator = Generator(pack)
+    generator.load_encoder()
     lines.append("Graphs: load, and take and give what they must")
     lines.append(f"Device: {generator.device} ({generator.device_reason})")
     return lines

@@ -14,10 +14,12 @@ import onnxruntime as ort
 from .attributes import AT_POSE, INDEX, NAMES, reorder
 from .errors import FaceError, PackError, ZygomaError
 from .faces import Crop, Face, Paster, Photo, cut, face_crop, unit_readings
+from .faces.pose import angles, rotation
 from .pack import ANIMATOR, BASIS, ENCODER, MESH, Pack
 
 OUTPUTS = ("image", "alpha", "synthetic")
 CLAIMED = "source_attributes"  # the encoder's output that tells the source vector
+FACE_POINTS = 478
 MOST_THREADS = 4
 BATCH_PIXELS = 4 * 1024 * 1024  # of crops that CUDA generates in one run; a CPU is faster one by one
 MOST_BATCH = 32
@@ -91,7 +93,7 @@ class Generator:
         if self.pack.system == MESH:
             state, vector, notes = self._encode_mesh(image, crop, face, source_vector)
         else:
-            state, vector, notes = self._encode_graph(image, face, source_vector)
+            state, vector, notes = self._encode_graph(image, crop, face, source_vector)
         needed = {i.name for i in self._animator.get_inputs()} - {"attributes"}
         if missing := sorted(needed - set(state)):
             raise PackError(f"{self.pack.folder}: the encoder does not make {missing[0]}, which the animator needs.")
@@ -107,44 +109,63 @@ class Generator:
             raise PackError(f"The pack {self.pack.id} makes crops of {allowed}: {size} pixels cannot be had.")
         return size
 
-    def _encode_mesh(self, image, crop: Crop, face: Face, source_vector):
-        from .mesh import encode, load_basis
-
+    def load_encoder(self) -> None:
+        """What else waits for the first photo. Raises PackError where it cannot be loaded or does not fit."""
         with self._lock:
-            if self._basis is None:
+            if self.pack.system == MESH and self._basis is None:
+                from .mesh import load_basis
+
                 self._basis = load_basis(self.pack.path(BASIS))
-        angle = float(np.arctan2(crop.matrix[1, 0], crop.matrix[0, 0]))
+            elif self.pack.system != MESH and self._encoder is None:
+                encoder = self._session(ENCODER, ["CPUExecutionProvider"])
+                self._check_encoder(encoder)
+                self._encoder = encoder
+
+    def _encode_mesh(self, image, crop: Crop, face: Face, source_vector):
+        from .mesh import encode
+
+        self.load_encoder()
         landmarks = crop.to_crop(face.landmarks)
-        encoding = encode(image, landmarks, face.blendshapes, self._basis, source_vector, face.pose, angle)
+        encoding = encode(image, landmarks, face.blendshapes, self._basis, source_vector, face.pose, crop.angle)
         return encoding.state, encoding.vector, encoding.notes
 
-    def _encode_graph(self, image, face: Face, source_vector):
-        planes = image.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1  # [1,3,S,S], -1 to 1
+    def _encode_graph(self, image, crop: Crop, face: Face, source_vector):
+        self.load_encoder()
+        known = _readings(face) if source_vector is None else source_vector
+        offered = {
+            "image": image.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1,  # [1,3,S,S], -1 to 1
+            "landmarks": crop.to_crop(face.landmarks)[None].astype(np.float32),  # [1,478,3]
+            "source_vector": self._asked(known[None], crop),  # [1,A]
+        }
+        asked = {given.name: offered[given.name] for given in self._encoder.get_inputs()}
+        outputs = [output.name for output in self._encoder.get_outputs()]
         with self._lock:
-            if self._encoder is None:
-                session = self._session(ENCODER, ["CPUExecutionProvider"])
-                _check_names(self.pack, ENCODER, session.get_inputs(), {"image": "tensor(float)"})
-                self._encoder = session
-            session = self._encoder
-            outputs = [output.name for output in session.get_outputs()]
-            state = dict(zip(outputs, self._run(session, outputs, {"image": planes}), strict=True))
+            state = dict(zip(outputs, self._run(self._encoder, outputs, asked), strict=True))
         claimed = state.pop(CLAIMED, None)
         if source_vector is not None:
             return state, source_vector, ()
         if claimed is None:
-            return state, _readings(face), ("The source vector is the face reader's: this pack does not estimate it.",)
-        if claimed.shape != (1, len(self.pack.attributes)):
+            return state, known, ("The source vector is the face reader's: this pack does not estimate it.",)
+        if claimed.shape != (1, len(self.pack.attributes)) or not np.isfinite(claimed).all():
             raise PackError(f"{self.pack.folder}: the encoder's {CLAIMED} must be one vector of the pack's attributes.")
         by_name = dict(zip(self.pack.attributes, claimed[0], strict=True))
-        return state, np.array([by_name.get(name, 0.0) for name in NAMES], np.float32), ()
+        vector = np.array([by_name.get(name, 0.0) for name in NAMES], np.float32)
+        return state, _turned(vector[None], -crop.angle)[0], ()
+
+    def _asked(self, vectors: np.ndarray, crop: Crop) -> np.ndarray:
+        """Vectors float32 [B,A] of the photo, in the order of NAMES -> what the pack's graphs take: in its own order,
+        the head's angles as the crop shows them (zygoma-base turns them itself)."""
+        turned = vectors if self.pack.system == MESH else _turned(vectors, crop.angle)
+        return np.ascontiguousarray(reorder(turned, self.pack.attributes))
 
     # Animating
 
     def animate(self, source: Source, targets: np.ndarray) -> Frames:
         """targets float32 [B,A] in the order of NAMES. Raises GenerateError where the graph fails."""
-        vectors = np.ascontiguousarray(reorder(np.asarray(targets, np.float32), self.pack.attributes))
-        if not np.isfinite(vectors).all():
+        targets = np.asarray(targets, np.float32)
+        if not np.isfinite(targets).all():
             raise GenerateError("A vector with a number that is not finite cannot be animated.")
+        vectors = self._asked(targets, source.crop)
         batch = self.batch(source)
         parts = [self._animate(source, vectors[i : i + batch]) for i in range(0, len(vectors), batch)]
         return Frames(*(part[0] if len(parts) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)))
@@ -178,14 +199,6 @@ class Generator:
     def is_rest(self, source: Source, target: np.ndarray) -> bool:
         """Whether this target is the photo itself, so that nothing needs to be generated."""
         return self.pack.at_rest == "photo" and np.array_equal(np.asarray(target, np.float32), source.vector)
-
-    def out_of_range(self, targets: np.ndarray) -> list[str]:
-        """Names whose values in [A] or [F,A] leave what the pack covers, or that it does not have."""
-        values = np.atleast_2d(np.asarray(targets, np.float32))
-        ranges = np.array([self.pack.ranges.get(name, (0.0, 0.0)) for name in NAMES])
-        low, high = ranges[:, 0] - 1e-4, ranges[:, 1] + 1e-4
-        outside = np.any((values < low) | (values > high), axis=0)
-        return [name for name in NAMES if outside[INDEX[name]]]
 
     def _animate(self, source: Source, vectors: np.ndarray) -> list[np.ndarray]:
         if self.device == "CUDA":
@@ -281,6 +294,29 @@ class Generator:
         if written is not None and tuple(written.split(",")) != self.pack.attributes:
             raise PackError(f"{where}: was exported for another vector order than pack.toml names; export it again.")
 
+    def _check_encoder(self, encoder: ort.InferenceSession) -> None:
+        """It asks for the picture, and for nothing that the session has not."""
+        where = self.pack.folder / ENCODER
+        shapes = {
+            "image": (1, 3, None, None),
+            "landmarks": (1, FACE_POINTS, 3),
+            "source_vector": (1, len(self.pack.attributes)),
+        }
+        asked = {given.name: given for given in encoder.get_inputs()}
+        if strange := sorted(set(asked) - set(shapes)):
+            raise PackError(f"{where}: asks for {strange[0][:40]!r}; an encoder may ask for {', '.join(shapes)}.")
+        _check_names(self.pack, ENCODER, asked.values(), dict.fromkeys(asked, "tensor(float)"), {"image"})
+        for name, given in asked.items():
+            shape = shapes[name]
+            fits = len(given.shape) == len(shape) and all(
+                want is None or not isinstance(have, int) or have == want
+                for have, want in zip(given.shape, shape, strict=True)
+            )
+            if not fits:
+                raise PackError(f"{where}: takes {name} of the shape {given.shape}, and is given {list(shape)}.")
+        made = [output.name for output in encoder.get_outputs()]
+        _check_names(self.pack, ENCODER, encoder.get_outputs(), dict.fromkeys(made, "tensor(float)"))
+
 
 def _check_names(pack: Pack, file: str, found, kinds: dict[str, str], required: Iterable[str] = ()) -> None:
     """Each name of `kinds` must be there with its type, and each of `required`."""
@@ -290,6 +326,17 @@ def _check_names(pack: Pack, file: str, found, kinds: dict[str, str], required: 
             raise PackError(f"{pack.folder / file}: the graph has no {name}.")
         if name in kinds and have[name] != kinds[name]:
             raise PackError(f"{pack.folder / file}: {name} is a {have[name]} and must be a {kinds[name]}.")
+
+
+def _turned(vectors: np.ndarray, angle: float) -> np.ndarray:
+    """Vectors float32 [B,A] with the head turned clockwise in the picture by an angle in radians."""
+    if angle == 0:
+        return vectors
+    turned = vectors.copy()
+    turn = rotation((0.0, 0.0, angle))
+    for vector in turned:
+        vector[AT_POSE] = angles(turn @ rotation(vector[AT_POSE]))
+    return turned
 
 
 def _readings(face: Face) -> np.ndarray:

@@ -28,6 +28,11 @@ class Crop:
         """Crop pixels a photo pixel."""
         return float(np.hypot(*self.matrix[:, 0]))
 
+    @property
+    def angle(self) -> float:
+        """Radians by which the crop is turned against the photo, clockwise in the picture."""
+        return float(np.arctan2(self.matrix[1, 0], self.matrix[0, 0]))
+
     def to_crop(self, points: np.ndarray) -> np.ndarray:
         """Landmarks [K,2] or [K,3] of the photo in crop pixels; z is scaled along."""
         points = np.asarray(points, np.float64)

@@ -20,6 +20,15 @@ def rigid_turn(points: np.ndarray, canonical: np.ndarray, weights: np.ndarray) -
     return u @ flip @ vt
 
 
+def rotation(pose) -> np.ndarray:
+    """R of pitch, yaw, roll in radians, [3,3]."""
+    (cp, cy, cr), (sp, sy, sr) = np.cos(pose), np.sin(pose)
+    rx = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    rz = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    return rx @ ry @ rz
+
+
 def angles(turn: np.ndarray) -> np.ndarray:
     """float32 [3] pitch, yaw, roll of a rotation [3,3], radians."""
     pitch = np.arctan2(-turn[1, 2], turn[2, 2])

@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_limits
 
 from ..attributes import AT_POSE, AT_UNITS, GAZE
 from ..errors import FaceError
-from ..faces.pose import angles
+from ..faces.pose import angles, rotation
 from .basis import HeadBasis, load_basis
 from .creases import crease_zones
 from .fields import Openings, head_fields, looking, nearness, taper
-from .fit import fit_head, rotation
+from .fit import fit_head
 from .layers import paint_layers
 from .layout import STATE, eye_distance
 from .lids_and_lips import lip_seal, set_blink

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..attributes import POSE, UNITS
+from ..faces.pose import rotation
 from .basis import HeadBasis
 from .layout import (
     CAMERA_DISTANCE,
@@ -44,15 +45,6 @@ class Fit:
     units: np.ndarray
     points: np.ndarray
     error: np.ndarray
-
-
-def rotation(pose) -> np.ndarray:
-    """R = Rx(pitch) Ry(yaw) Rz(roll), [3,3]: +pitch turns the face down, +yaw to the image's left, +roll clockwise."""
-    (cp, cy, cr), (sp, sy, sr) = np.cos(pose), np.sin(pose)
-    rx = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    rz = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return rx @ ry @ rz
 
 
 def project(turned: np.ndarray, scale: float, offset: np.ndarray) -> np.ndarray:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
+from ..faces.pose import rotation
 from .basis import HeadBasis
-from .fit import Fit, project, rotation
+from .fit import Fit, project
 from .layout import NOSE_TIP
 
 FACING = 0.12  # least cosine between a visible vertex's normal and the view

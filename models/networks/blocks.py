@@ -263,7 +263,7 @@ BORDER = 0.04  # of the crop's side: over which all fades towards its edge
 def changed(image: Tensor, photo: Tensor) -> Tensor:
     """What to paste back, [B,S,S] in 0..1: 1 where image [B,3,S,S] is no longer the photo [B or 1,3,S,S], exactly 0
     where nothing near has changed and at the crop's edge."""
-    size = image.shape[-1]
+    size = int(image.shape[-1])  # a number also while a graph is traced
     width = 2 * max(1, round(REACH * size)) + 1
     new = ((image - photo).abs().amax(1, keepdim=True) > GREY_LEVEL / 2).float()
     grown = F.max_pool2d(new, width, 1, width // 2)

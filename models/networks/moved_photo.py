@@ -1,0 +1,88 @@
+"""What a decoder of codes may add to its own picture: the photo's pixels, moved. A switch adds it, no paper has it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .blocks import BORDER, PAINTED, FlowHead, as_bytes, changed, enlarged, rigid_flow, warp
+
+FINE = 0.01  # half image widths for each unit of the fine flow head
+FULL = (
+    0.1  # of a unit, or radians: a change this large is played whole, smaller ones in proportion, none is exactly none
+)
+OPEN = 1.0  # logit of the mask at the start: the photo's share is .73
+STEEPEST = 4.0  # largest logit: a mask never shuts so far that it cannot learn to open
+
+
+class Photo(NamedTuple):
+    """A source as its pixels are fetched: image [B or 1,3,S,S] in -1..1, points [B or 1,478,3] in pixels, vector
+    [B or 1,20]: its own expression and pose."""
+
+    image: Tensor
+    points: Tensor
+    vector: Tensor
+
+
+class Drawn(NamedTuple):
+    """image [B,3,S,S] in -1..1, the result; own: the decoder's own picture, every pixel drawn. Where the photo's pixels
+    are moved into it: mask [B,1,S,S], 1 = the photo's; moved [B,3,S,S]: the photo along flow [B,2,S,S]; played [B,1]:
+    how far the decoder is used at all, 0 where nothing is to change."""
+
+    image: Tensor
+    own: Tensor
+    mask: Tensor | None = None
+    moved: Tensor | None = None
+    flow: Tensor | None = None
+    played: Tensor | None = None
+
+
+class MovedPhoto(nn.Module):
+    """image = m W(photo) + (1 - m) own. The flow is the rigid turn of the head plus a learnt coarse part (features and
+    painted planes) plus a learnt fine one; mask and fine flow come from the decoder's last features."""
+
+    def __init__(self, coarse: int, fine: int, shuffle: int = 1):
+        """coarse, fine: channels of the two features; the fine ones have 1/shuffle of the picture's side."""
+        super().__init__()
+        self.shuffle = shuffle
+        self.coarse = FlowHead(coarse + PAINTED)
+        self.fine = nn.Conv2d(fine, 3 * shuffle**2, 3, padding=1)
+        nn.init.normal_(self.fine.weight, std=0.005)
+        nn.init.zeros_(self.fine.bias)
+
+    def forward(self, own: Tensor, coarse: Tensor, planes: Tensor, fine: Tensor, photo: Photo, wanted: Tensor) -> Drawn:
+        """own [B,3,S,S], coarse [B,C,h,w], planes [B,PAINTED,h,w], fine [B,C',S/shuffle,S/shuffle], wanted [B,20]."""
+        size = own.shape[-1]
+        image = photo.image.float().expand(own.shape[0], -1, -1, -1)
+        change = (wanted - photo.vector).abs().amax(1, keepdim=True)  # [B,1]
+        played = (change / FULL).clamp(max=1)[:, :, None, None]  # [B,1,1,1]
+        head = F.pixel_shuffle(self.fine(fine), self.shuffle).float()  # [B,3,S,S]
+        learnt = enlarged(self.coarse(torch.cat([coarse, planes], 1)), size) + FINE * head[:, :2]
+        turn = rigid_flow(photo.points, photo.vector, wanted, size, size // coarse.shape[-1])
+        flow = played * learnt + enlarged(turn, size)
+        moved = warp(image, flow)
+        logit = STEEPEST * torch.tanh((head[:, 2:] + OPEN) / STEEPEST)
+        mask = 1 - played * torch.sigmoid(-logit)
+        return Drawn(own + mask * (moved - own), own, mask, moved, flow, played.flatten(1))
+
+
+def as_frames(drawn: Drawn, photo: Tensor, moved: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """What an animator graph gives, of one source photo [1,3,S,S]: image uint8 [B,S,S,3], alpha and synthetic uint8
+    [B,S,S]. moved: with the photo's pixels, pasted where something changed; else the decoder's own picture, pasted
+    whole."""
+    if moved and drawn.mask is not None:
+        image, alpha, own = drawn.image, changed(drawn.image, photo), 1 - drawn.mask[:, 0]
+    else:
+        image, alpha, own = drawn.own, faded(drawn.own), torch.ones_like(drawn.own[:, 0])
+    return as_bytes(image / 2 + 0.5).permute(0, 2, 3, 1), as_bytes(alpha), as_bytes(own)
+
+
+def faded(image: Tensor) -> Tensor:
+    """[B,S,S] for images [B,3,S,S]: 1, and falling to 0 at the crop's edge, so that a pasted crop shows none."""
+    size = image.shape[-1]
+    line = torch.arange(size, dtype=torch.float32, device=image.device)
+    line = (torch.minimum(line, size - 1 - line) / (BORDER * size)).clamp(max=1)
+    return torch.minimum(line.view(-1, 1), line).expand(image.shape[0], size, size)

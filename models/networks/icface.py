@@ -1,0 +1,268 @@
+"""ICface's networks: the neutraliser G_N, the animator G_A and the discriminator D with its three heads.
+
+Tripathy, Kannala, Rahtu: ICface: Interpretable and Controllable Face Reenactment Using GANs, WACV 2020. The paper
+leaves layer sizes to a supplement: where ICfaceConfig says "released", they are those of the authors' released code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from addon.core.attributes import AT_POSE, COMMON
+
+from . import blocks
+
+ATTRIBUTES = len(COMMON)  # sec. 3: three angles and 17 Action Units
+WIDEST = 0.7  # radians, released: -0.7..0.7 become 0..1
+LOUDNESS = 0.1  # of a colour head whose output is added to a picture
+
+
+@dataclass(frozen=True)
+class ICfaceConfig:
+    """Sizes and switches. As it stands: the paper, with the released code's sizes where the paper gives none."""
+
+    width: int = 128  # channels of the first convolution, released
+    blocks: int = 6  # residual blocks, released
+    kernel: int = 7  # of the first and the last convolution, released
+    norm: str = "batch"  # "batch" (released), "instance", "none"
+    dropout: float = 0.5  # in each residual block, released
+    init_std: float | None = 0.02  # of normal weights, released; None: torch's own
+    neutralizer: bool = True  # False: the ablation of table 2, G_A works on the photo itself
+    critic_width: int = 256  # channels of D's first convolution, released
+
+    # What the paper does not have.
+    fold: int = 1  # pixels a side that become channels before the first convolution
+    stem_norm: bool = True  # False: nothing before the residual blocks is normalised
+    painted: bool = False  # planes: the change of each attribute, painted where it acts, and the places themselves
+    source_vector: bool = False  # G_N is told the photo's own vector, so that its planes hold a change, too
+    turn: bool = False  # pictures go through the turn of a rigid head before a generator sees them
+    warp: bool = False  # a generator moves the picture's pixels by a flow, then adds a change of colour
+
+
+class Drawn(NamedTuple):
+    """What a generator draws. image [B,3,S,S], -1..1; flow [B,2,S,S] in half image widths, from where each pixel was
+    fetched relative to its own place, None where nothing moves pixels; change [B,3,S,S]: what was added to them."""
+
+    image: Tensor
+    flow: Tensor | None = None
+    change: Tensor | None = None
+
+
+def facial_attributes(vectors: Tensor) -> Tensor:
+    """FA of vectors [B,20] (radians, units 0..1): each in 0..1 (sec. 4), so that a head facing the camera has .5."""
+    pose, units = vectors[:, AT_POSE], vectors[:, AT_POSE.stop :]
+    return torch.cat([pose / (2 * WIDEST) + 0.5, units], 1).clamp(0, 1)
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions with dropout between them, added to what came in."""
+
+    def __init__(self, channels: int, config: ICfaceConfig):
+        super().__init__()
+        bias = config.norm == "none"
+        self.body = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            blocks.normalised(channels, config.norm),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            blocks.normalised(channels, config.norm),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class Generator(nn.Module):
+    """The shape of both G_N and G_A: strided convolutions, residual blocks, deconvolutions (sec. 3.1)."""
+
+    def __init__(self, config: ICfaceConfig):
+        super().__init__()
+        self.config = config
+        w, pixels = config.width, config.fold**2
+        planes = blocks.PAINTED + blocks.MAPS if config.painted else ATTRIBUTES
+        before = config.norm if config.stem_norm else "none"
+        wide = nn.ReflectionPad2d(config.kernel // 2)
+
+        def convolution(kind: type, a: int, b: int, norm: str, *shape: int, **more: int) -> list[nn.Module]:
+            return [kind(a, b, *shape, bias=norm == "none", **more), blocks.normalised(b, norm), nn.ReLU()]
+
+        self.stem = nn.Sequential(wide, *convolution(nn.Conv2d, 3 * pixels + planes, w, before, config.kernel))
+        self.down = nn.Sequential(
+            *convolution(nn.Conv2d, w, 2 * w, before, 3, 2, 1),
+            *convolution(nn.Conv2d, 2 * w, 4 * w, before, 3, 2, 1),
+        )
+        self.blocks = nn.Sequential(*(Residual(4 * w, config) for _ in range(config.blocks)))
+        self.up = nn.Sequential(
+            *convolution(nn.ConvTranspose2d, 4 * w, 2 * w, config.norm, 3, 2, 1, output_padding=1),
+            *convolution(nn.ConvTranspose2d, 2 * w, w, config.norm, 3, 2, 1, output_padding=1),
+        )
+        self.colour = nn.Sequential(wide, nn.Conv2d(w, 3 * pixels, config.kernel))
+        if config.init_std is not None:
+            self.apply(lambda module: _normal(module, config.init_std))
+        if config.warp:
+            self.flow = blocks.FlowHead(4 * w)
+
+    def forward(self, image: Tensor, have: Tensor, wanted: Tensor, points: Tensor | None = None) -> Drawn:
+        """image [B,3,S,S]; the vector [B,20] that it shows, as far as it is known, and the one wanted; its landmarks
+        [B,478,3] where planes are painted or heads turned."""
+        config, size, turn = self.config, image.shape[-1], None
+        if config.turn:
+            turn = blocks.enlarged(blocks.rigid_flow(points, have, wanted, size), size)
+            points = blocks.turned(points, have, wanted)
+        picture = image if turn is None else blocks.warp(image, turn)
+        if config.painted:
+            maps = blocks.place_maps(points, size, config.fold)
+            planes = torch.cat([blocks.painted(wanted - have, maps), maps], 1)
+        else:  # sec. 3: the attribute vector is spatially replicated
+            planes = blocks.constant_planes(facial_attributes(wanted), size // config.fold)
+        joined = torch.cat([F.pixel_unshuffle(picture, config.fold), planes], 1)  # L, [B,23,S,S] in the paper
+        features = self.blocks(self.down(self.stem(joined)))  # [B,4w,S/4,S/4]
+        colour = F.pixel_shuffle(self.colour(self.up(features)).float(), config.fold)  # [B,3,S,S]
+        if not config.warp:
+            return Drawn(torch.tanh(colour))
+        flow = _followed(blocks.enlarged(self.flow(features), size), turn)
+        change = 2 * torch.tanh(LOUDNESS * colour)
+        return Drawn((blocks.warp(image, flow) + change).clamp(-1, 1), flow, change)
+
+
+def _followed(flow: Tensor, turn: Tensor | None) -> Tensor:
+    """The one flow that fetches what `flow` fetches from a picture that went through `turn`."""
+    return flow if turn is None else flow + blocks.warp(turn, flow)
+
+
+class Judged(NamedTuple):
+    """What D says of B images."""
+
+    real: Tensor  # C_1, [B,1,S/16-1,S/16-1]: the logits of its sigmoid, one a patch
+    attributes: Tensor  # C_2, [B,20] in 0..1: the FA that it sees
+    person: Tensor  # [B,people]: logits of who it is; released, the paper has a pretrained network instead
+
+
+class Discriminator(nn.Module):
+    """D, one for both generators: a patch critic without norm that regresses FA (sec. 3.1) and names the person."""
+
+    def __init__(self, config: ICfaceConfig, size: int, people: int):
+        super().__init__()
+        w, last = config.critic_width, 128
+        self.body = nn.Sequential(  # released, down to which convolutions have biases; [B,128,S/16,S/16]
+            nn.Conv2d(3, w, 3, 1, 1),
+            nn.Conv2d(w, w, 3, 2, 1),
+            nn.ReLU(),
+            nn.Conv2d(w, 2 * w, 3, 1, 1, bias=False),
+            nn.Conv2d(2 * w, 2 * w, 3, 2, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(2 * w, 4 * w, 3, 1, 1, bias=False),
+            nn.Conv2d(4 * w, 4 * w, 3, 2, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(4 * w, 8 * w, 3, 1, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(8 * w, 8 * w, 3, 1, 1),
+            nn.Conv2d(8 * w, last, 3, 2, 1),
+        )
+        features = last * (size // 16) ** 2
+        self.real = nn.Conv2d(last, 1, 4, 1, 1)
+        self.attributes = nn.Linear(features, ATTRIBUTES)
+        self.person = nn.Linear(features, people)
+        if config.init_std is not None:
+            self.apply(lambda module: _normal(module, config.init_std))
+
+    def forward(self, image: Tensor) -> Judged:
+        """image [B,3,S,S] in -1..1."""
+        x = self.body(image)
+        flat = x.flatten(1)
+        return Judged(self.real(x).float(), torch.sigmoid(self.attributes(flat).float()), self.person(flat).float())
+
+
+def _normal(module: nn.Module, std: float) -> None:
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(module.weight, 0, std)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1, std)
+
+
+class ICface(nn.ModuleDict):
+    """The networks by the paper's names, and its two stages (sec. 3)."""
+
+    def __init__(self, config: ICfaceConfig, size: int, people: int):
+        """size: of the pictures, 128 in sec. 4; people: as many as are trained on, 939 in the released code."""
+        super().__init__()
+        self.config, self.size = config, size
+        if config.neutralizer:
+            self["neutralizer"] = Generator(config)
+        self["animator"] = Generator(config)
+        self["discriminator"] = Discriminator(config, size, people)
+
+    def neutralise(self, image: Tensor, source: Tensor, points: Tensor) -> Drawn:
+        """First stage, G_N: image [B,3,S,S] -> the same person facing the camera without expression (FA_N).
+
+        source [B,20] and points [B,478,3] are the image's own vector and landmarks. Of the vector, G_N gets the head's
+        angles where config.turn, and the units where config.source_vector.
+        """
+        pose, units = source[:, AT_POSE], source[:, AT_POSE.stop :]
+        if not self.config.source_vector:
+            units = torch.zeros_like(units)
+            pose = pose if self.config.turn else torch.zeros_like(pose)
+        known = torch.cat([pose, units], 1)
+        return self["neutralizer"](image, known, torch.zeros_like(source), points)
+
+    def animate(self, neutral: Tensor, wanted: Tensor, points: Tensor) -> Drawn:
+        """Second stage, G_A: neutral [B,3,S,S] -> the person showing `wanted` [B,20]; points [B,478,3] of `neutral`."""
+        return self["animator"](neutral, torch.zeros_like(wanted), wanted, points)
+
+    def neutral_points(self, source: Tensor, points: Tensor) -> Tensor:
+        """Where the landmarks [B,478,3] of an image that shows `source` [B,20] lie in its neutral face, about: the head
+        turned to the camera as a rigid body. The image's own where there is no G_N."""
+        return blocks.turned(points, source, torch.zeros_like(source)) if self.config.neutralizer else points
+
+
+# What a pack is made of: G_N once a source, G_A every frame.
+
+ENCODER_INPUTS = ("image", "landmarks", "source_vector")
+STATE = ("neutral", "neutral_points")
+EDGE = 0.12  # of the side: where the drawn square fades into the photo
+
+
+class Encode(nn.Module):
+    """The source's neutral face, and where its landmarks lie there."""
+
+    def __init__(self, networks: ICface):
+        super().__init__()
+        self.networks = networks
+
+    def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, Tensor]:
+        """image [1,3,S,S] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> STATE."""
+        points = self.networks.neutral_points(source_vector, landmarks)
+        if not self.networks.config.neutralizer:
+            return image, points
+        return self.networks.neutralise(image, source_vector, landmarks).image, points
+
+
+class Animate(nn.Module):
+    """The neutral face with attributes: every pixel is drawn anew, and its square fades into the photo."""
+
+    def __init__(self, networks: ICface):
+        super().__init__()
+        self.networks = networks
+        size = networks.size
+        line = (torch.arange(size, dtype=torch.float32) + 0.5) / size
+        inside = torch.minimum(line, 1 - line).div(EDGE).clamp(max=1)
+        inside = inside * inside * (3 - 2 * inside)
+        self.register_buffer("alpha", blocks.as_bytes(inside * inside[:, None]), persistent=False)
+
+    def forward(self, neutral: Tensor, neutral_points: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """STATE of one source, attributes [B,20] -> image uint8 [B,S,S,3], alpha and synthetic uint8 [B,S,S]."""
+        batch = attributes.shape[0]
+        image = self.networks.animate(
+            neutral.expand(batch, -1, -1, -1), attributes, neutral_points.expand(batch, -1, -1)
+        ).image
+        pixels = blocks.as_bytes(image / 2 + 0.5).permute(0, 2, 3, 1)
+        alpha = self.alpha.expand(batch, -1, -1)
+        return pixels, alpha, torch.full_like(alpha, 255)

@@ -1,0 +1,419 @@
+"""ICface: its equations on numbers, its sizes, what each switch changes, that it learns, that it leaves torch whole."""
+
+from dataclasses import replace
+from math import log
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from faces import canonical
+from overfit import batch
+from torch import nn
+
+from addon.core.attributes import COMMON
+from models.losses import icface as losses
+from models.losses.icface import ICfaceLosses, ICfaceObjective
+from models.networks.blocks import HEAD_CENTRE, enlarged, rigid_flow
+from models.networks.icface import (
+    ENCODER_INPUTS,
+    STATE,
+    Animate,
+    Discriminator,
+    Encode,
+    Generator,
+    ICface,
+    ICfaceConfig,
+    facial_attributes,
+)
+
+SIZE, PEOPLE = 32, 4
+PAPER = ICfaceConfig(width=4, blocks=1, critic_width=4)  # the paper's shape, small
+MOVED = replace(
+    PAPER,
+    norm="instance",
+    dropout=0.0,
+    init_std=None,
+    fold=2,
+    kernel=5,
+    stem_norm=False,
+    painted=True,
+    source_vector=True,
+    turn=True,
+    warp=True,
+)
+PRINTED = ICfaceLosses(identity_by="head")
+RELEASED = ICfaceLosses(
+    attributes=10.0,
+    perceptual=0.1,
+    form="squares",
+    attribute_norm="absolute",
+    identity_by="head",
+    pseudo_truth="neutral",
+    schedule="alternating",
+)
+
+
+def vector(**values) -> torch.Tensor:
+    return torch.tensor([[float(values.get(name, 0)) for name in COMMON]])
+
+
+class Layers(nn.Module):
+    """A feature network for tests: two fixed convolutions."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(7)
+        self.first, self.second = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 6, 3, 2, 1)
+        self.requires_grad_(False)
+
+    def forward(self, image):
+        first = self.first(image).relu()
+        return [first, self.second(first).relu()]
+
+
+def objective(network=PAPER, weights=PRINTED) -> ICfaceObjective:
+    torch.manual_seed(0)
+    return ICfaceObjective(network, weights, SIZE, PEOPLE, Layers(), Layers())
+
+
+# Sizes
+
+
+def convolution(a: int, b: int, kernel: int, bias: bool = False) -> int:
+    return a * b * kernel**2 + b * bias
+
+
+def test_paper_generators_have_the_released_codes_parameters():
+    blocks = 6 * 2 * (convolution(512, 512, 3) + 2 * 512)
+    down = convolution(128, 256, 3) + 2 * 256 + convolution(256, 512, 3) + 2 * 512
+    up = convolution(512, 256, 3) + 2 * 256 + convolution(256, 128, 3) + 2 * 128
+    ends = convolution(3 + 20, 128, 7) + 2 * 128 + convolution(128, 3, 7, True)
+    assert sum(p.numel() for p in Generator(ICfaceConfig()).parameters()) == ends + down + blocks + up
+
+
+def test_paper_discriminator_has_the_released_codes_parameters():
+    w = 256
+    body = convolution(3, w, 3, True) + convolution(w, w, 3, True)
+    body += convolution(w, 2 * w, 3) + convolution(2 * w, 2 * w, 3)
+    body += convolution(2 * w, 4 * w, 3) + convolution(4 * w, 4 * w, 3)
+    body += convolution(4 * w, 8 * w, 3) + convolution(8 * w, 8 * w, 3, True) + convolution(8 * w, 128, 3, True)
+    heads = convolution(128, 1, 4, True) + (128 * 64 + 1) * (20 + 939)
+    with torch.device("meta"):
+        found = Discriminator(replace(ICfaceConfig(), init_std=None), 128, 939)
+    assert sum(p.numel() for p in found.parameters()) == body + heads
+
+
+def test_shapes_and_ranges():
+    networks = ICface(PAPER, SIZE, PEOPLE)
+    pairs = batch(SIZE, PEOPLE)
+    neutral = networks.neutralise(pairs.image, pairs.source, pairs.points).image
+    drawn = networks.animate(neutral, pairs.wanted, pairs.points).image
+    assert neutral.shape == drawn.shape == pairs.image.shape and drawn.abs().max() <= 1
+    judged = networks["discriminator"](drawn)
+    assert judged.real.shape == (PEOPLE, 1, 1, 1) and judged.person.shape == (PEOPLE, PEOPLE)
+    assert judged.attributes.shape == (PEOPLE, 20) and 0 <= judged.attributes.min() <= judged.attributes.max() <= 1
+
+
+def test_each_attribute_lies_in_0_to_1_and_the_neutral_one_faces_the_camera():
+    assert torch.equal(facial_attributes(vector()), torch.tensor([[0.5] * 3 + [0.0] * 17]))
+    found = facial_attributes(vector(pose_pitch=-0.7, pose_yaw=0.7, pose_roll=0.35, AU12=0.8))
+    assert torch.allclose(found[0, :3], torch.tensor([0.0, 1.0, 0.75])) and found[0, COMMON.index("AU12")] == 0.8
+
+
+# Equations
+
+
+def test_eq_1():
+    real, fake = torch.tensor([[0.0, log(3)]]), torch.tensor([[log(4), -log(4)]])  # D: 1/2, 3/4; 4/5, 1/5
+    value = (log(1 / 2) + log(3 / 4)) / 2 + (log(1 / 5) + log(4 / 5)) / 2
+    assert losses.adversarial(real, fake).item() == pytest.approx(value, abs=1e-6)
+    assert losses.critic_loss(real, fake, "log").item() == pytest.approx(-value, abs=1e-6)
+    assert losses.deception_loss(fake, "log").item() == pytest.approx(-(log(4 / 5) + log(1 / 5)) / 2, abs=1e-6)
+
+
+def test_the_released_codes_squares():
+    real, fake = torch.tensor([0.5, 2.0]), torch.tensor([1.0, -1.0])
+    assert losses.critic_loss(real, fake, "squares").item() == pytest.approx((0.25 + 1) / 2 + 1)
+    assert losses.deception_loss(fake, "squares").item() == pytest.approx((0 + 4) / 2)
+
+
+def test_eq_2():
+    seen, asked = torch.tensor([[0.5, 0.0, 1.0], [0.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.2, 1.0], [0.3, 0.0, 0.4]])
+    assert losses.attribute_loss(seen, asked).item() == pytest.approx(((0.25 + 0.04) + (0.09 + 0.16)) / 2)
+    assert losses.attribute_loss(seen, asked, "absolute").item() == pytest.approx((0.5 + 0.2 + 0.3 + 0.4) / 6)
+
+
+def test_eq_3():
+    source = [torch.tensor([[1.0, 2.0], [0.0, 0.0]]), torch.tensor([[4.0], [0.0]])]
+    drawn = [torch.tensor([[1.5, 2.0], [0.0, 1.0]]), torch.tensor([[1.0], [0.0]])]
+    assert losses.identity_loss(source, drawn).item() == pytest.approx(1.5 / 4 + 3 / 2)
+
+
+def test_eq_4_and_5_are_the_sum_of_their_terms():
+    """Each term of eq. 5, computed from the images by hand."""
+    weights = ICfaceLosses(attributes=2.0, identity=3.0, reconstruction=5.0, gradient_penalty=0.0)
+    system, pairs = objective(replace(PAPER, dropout=0.0, norm="none"), weights), batch(SIZE, PEOPLE)
+    networks, neutral_vector = system.networks, torch.zeros(PEOPLE, 20)
+    neutral = networks.neutralise(pairs.image, pairs.source, pairs.points).image
+    points = networks.neutral_points(pairs.source, pairs.points)
+    drawn = networks.animate(neutral, pairs.wanted, points).image
+    pseudo = networks.animate(pairs.image, neutral_vector, points).image  # G_A(L_S): the photo with FA_N
+    critic, layers = networks["discriminator"], system._frozen["identity"]
+    found = system.terms("generators", pairs, 1.0)
+    expected = {
+        "R_A": 5 * (pairs.target - drawn).abs().mean(),
+        "R_N": 5 * (neutral - pseudo).abs().mean(),
+    }
+    for name, image, asked in (("N", neutral, neutral_vector), ("A", drawn, pairs.wanted)):
+        judged = critic(image)
+        expected[f"adv_{name}"] = -judged.real.sigmoid().log().mean()
+        expected[f"FA_{name}"] = 2 * ((judged.attributes - facial_attributes(asked)) ** 2).sum(1).mean()
+        own, other = layers(pairs.image), layers(image)
+        expected[f"I_{name}"] = 3 * sum((a - b).abs().mean() for a, b in zip(own, other, strict=True))
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.allclose(found[name], value, atol=1e-5), name
+
+    found = system.terms("discriminator", pairs, 1.0)
+    real = critic(pairs.target)
+    for name, image in (("N", neutral), ("A", drawn)):
+        value = -(real.real.sigmoid().log().mean() + (1 - critic(image).real.sigmoid()).log().mean())
+        assert torch.allclose(found[f"adv_{name}"], value, atol=1e-5)
+    wanted = facial_attributes(pairs.wanted)
+    assert torch.allclose(found["FA_x"], 2 * ((real.attributes - wanted) ** 2).sum(1).mean(), atol=1e-5)
+    assert found.keys() == {"adv_N", "adv_A", "FA_x"}
+
+
+def test_gradient_penalty_of_a_linear_critic():
+    image = torch.rand(2, 3, 4, 4, requires_grad=True)
+    weight = torch.rand(3, 4, 4)
+    real = (image * weight).sum((1, 2, 3)).view(2, 1, 1, 1)
+    assert losses.gradient_penalty(real, image).item() == pytest.approx((weight**2).sum().item(), rel=1e-5)
+
+
+def test_perceptual_weights_are_the_released_codes():
+    zero, one = [torch.zeros(1, 1)] * 5, [torch.full((1, 1), 1.0)] * 5
+    assert losses.perceptual_loss(zero, one).item() == pytest.approx(1 / 32 + 1 / 16 + 1 / 8 + 1 / 4 + 1)
+
+
+# Learning
+
+
+def falls(system: ICfaceObjective, phase: str, steps: int = 5) -> dict[str, tuple[float, float]]:
+    """The terms of a phase before and after some of its steps on one batch, where they did not fall."""
+    pairs = batch(SIZE, PEOPLE)
+    groups = [{"params": g["params"], "lr": 2e-3 * g["scale"]} for g in system.parameters(phase)]
+    optimiser = torch.optim.Adam(groups)
+
+    def terms() -> dict[str, torch.Tensor]:
+        torch.manual_seed(1)  # the same draws each time
+        return system.terms(phase, pairs, 1.0)
+
+    before = {name: value.item() for name, value in terms().items()}
+    for _ in range(steps):
+        optimiser.zero_grad()
+        sum(terms().values()).backward()
+        optimiser.step()
+    return {name: (before[name], value.item()) for name, value in terms().items() if not value.item() < before[name]}
+
+
+STEADY = replace(PAPER, norm="instance", dropout=0.0, init_std=None)
+PAIRS = ICfaceLosses(
+    **dict.fromkeys(("adversarial", "attributes", "identity", "reconstruction", "gradient_penalty"), 0.0),
+    pair_neutral=1.0,
+    pair_target=1.0,
+    exact_share=0.5,
+    vector_noise=0.05,
+    head_rate=0.5,
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "weights", "phase", "terms"),
+    [
+        (STEADY, PRINTED, "discriminator", {"adv_N", "adv_A", "penalty", "FA_x", "I_x"}),
+        (STEADY, ICfaceLosses(), "generators", {"adv_N", "FA_N", "I_N", "R_N", "adv_A", "FA_A", "I_A", "R_A"}),
+        (STEADY, RELEASED, "discriminator", {"adv_N", "adv_A", "penalty", "FA_x", "I_x"}),
+        (STEADY, RELEASED, "animator", {"adv_A", "FA_A", "I_A", "R_A"}),
+        (STEADY, RELEASED, "neutralizer", {"adv_N", "FA_N", "I_N", "R_N", "R_A", "perceptual_N"}),
+        (MOVED, PAIRS, "generators", {"pair_N", "pair_A"}),
+    ],
+)
+def test_each_term_alone_falls_on_one_batch(network, weights, phase, terms):
+    pairs = batch(SIZE, PEOPLE)
+    assert set(objective(network, weights).terms(phase, pairs, 1.0)) == terms
+    for term in terms:
+        system = objective(network, weights)
+        every = system.terms
+
+        def only(*given, every=every, term=term):
+            return {term: every(*given)[term]}
+
+        system.terms = only
+        assert falls(system, phase) == {}
+
+
+# Switches
+
+
+def test_schedules():
+    joint, alternating = objective(), objective(weights=RELEASED)
+    assert joint.phases(0) == ("discriminator", "generators")
+    assert alternating.phases(0) == ("discriminator", "animator", "neutralizer")
+    staged = objective(weights=replace(PRINTED, schedule="two-stage", stage_steps=3))
+    assert [staged.phases(step)[-1] for step in (0, 2, 3, 4)] == ["neutralizer"] * 2 + ["animator"] * 2
+    both = {id(p) for g in joint.parameters("generators") for p in g["params"]}
+    nets = joint.networks
+    assert both == {id(p) for name in ("neutralizer", "animator") for p in nets[name].parameters()}
+
+
+def gradients(system: ICfaceObjective, phase: str) -> set[str]:
+    """The generators that a phase's terms have gradients for."""
+    system.networks.zero_grad()
+    sum(system.terms(phase, batch(SIZE, PEOPLE), 1.0).values()).backward()
+    return {
+        name
+        for name in ("neutralizer", "animator")
+        if any(p.grad is not None and p.grad.any() for p in system.networks[name].parameters())
+    }
+
+
+def test_each_phase_trains_what_it_names():
+    joint, alternating = objective(), objective(weights=RELEASED)
+    staged = objective(weights=replace(PRINTED, schedule="two-stage", stage_steps=9))
+    assert gradients(joint, "discriminator") == set()
+    assert gradients(joint, "generators") == {"neutralizer", "animator"}
+    assert gradients(alternating, "animator") == {"animator"}
+    assert "neutralizer" in gradients(alternating, "neutralizer")  # through G_A, too, as released
+    assert gradients(staged, "neutralizer") == {"neutralizer"} and gradients(staged, "animator") == {"animator"}
+
+
+def test_without_the_neutraliser_g_a_works_on_the_photo():
+    system, pairs = objective(replace(PAPER, neutralizer=False)), batch(SIZE, PEOPLE)
+    assert "neutralizer" not in system.networks and system.phases(0) == ("discriminator", "animator")
+    system.networks.eval()
+    drawn = system.networks.animate(pairs.image, pairs.wanted, pairs.points).image
+    assert torch.equal(system.generate(pairs).image, drawn)
+    assert set(system.terms("animator", pairs, 1.0)) == {"adv_A", "FA_A", "I_A", "R_A"}
+    assert set(system.terms("discriminator", pairs, 1.0)) == {"adv_A", "penalty", "FA_x", "I_x"}
+
+
+def test_the_critic_waits_where_it_is_told_to():
+    system, pairs = objective(weights=replace(PRINTED, adversarial_from=0.5)), batch(SIZE, PEOPLE)
+    assert system.terms("discriminator", pairs, 0.4) == {}
+    assert set(system.terms("generators", pairs, 0.4)) == {"R_N", "R_A"}
+    assert "adv_A" in system.terms("generators", pairs, 0.5)
+    never = objective(weights=replace(PRINTED, adversarial_from=1.0))
+    assert never.phases(0) == ("generators",)
+
+
+def test_exact_neutral_faces_go_to_the_animator():
+    system, pairs = objective(STEADY, replace(PAIRS, exact_share=1.0)), batch(SIZE, PEOPLE)
+    points = system.networks.neutral_points(pairs.source, pairs.points)
+    drawn = system.networks.animate(pairs.neutral, pairs.wanted, points).image
+    expected = losses.relative_error(drawn, pairs.neutral, pairs.target).mean()
+    assert torch.allclose(system.terms("generators", pairs, 1.0)["pair_A"], expected)
+    assert not torch.allclose(system.generate(pairs).image, drawn)  # in use there is no exact face
+
+
+def test_what_is_asked_of_pairs_needs_what_it_is_about():
+    with pytest.raises(ValueError, match="warp"):
+        objective(PAPER, replace(PAIRS, points=1.0))
+    with pytest.raises(ValueError, match="schedule"):
+        objective(weights=replace(PRINTED, schedule="none")).phases(0)
+
+
+def quiet(network: ICfaceConfig, **changes) -> ICface:
+    torch.manual_seed(0)
+    return ICface(replace(network, **changes), SIZE, PEOPLE).eval()
+
+
+def test_the_paper_tells_its_generators_the_vector_alone():
+    """Planes are constant: no landmark and no vector of the photo's own reaches them."""
+    networks, pairs = quiet(PAPER), batch(SIZE, PEOPLE)
+    assert networks["animator"].stem[1].in_channels == 3 + 20
+    drawn = networks.neutralise(pairs.image, pairs.source, pairs.points).image
+    assert torch.equal(drawn, networks.neutralise(pairs.image, pairs.source + 0.3, pairs.points + 9).image)
+    moved = networks.animate(pairs.image, pairs.wanted + 0.3, pairs.points).image
+    assert not torch.allclose(moved, networks.animate(pairs.image, pairs.wanted, pairs.points).image)
+
+
+@pytest.mark.parametrize(
+    ("changes", "hears_units", "hears_pose"),
+    [
+        ({}, True, True),
+        ({"source_vector": False}, False, True),
+        ({"source_vector": False, "turn": False}, False, False),
+    ],
+)
+def test_what_g_n_is_told_of_the_photo(changes, hears_units, hears_pose):
+    networks, pairs = quiet(MOVED, **changes), batch(SIZE, PEOPLE)
+    base = networks.neutralise(pairs.image, pairs.source, pairs.points).image
+    smile = networks.neutralise(pairs.image, pairs.source + vector(AU12=0.4), pairs.points).image
+    turned = networks.neutralise(pairs.image, pairs.source + vector(pose_yaw=0.3), pairs.points).image
+    assert torch.equal(base, smile) != hears_units and torch.equal(base, turned) != hears_pose
+
+
+def test_moved_pixels_start_as_the_photo_and_turn_with_the_head():
+    pairs = batch(SIZE, PEOPLE)
+    networks = quiet(MOVED)
+    for generator in (networks["animator"], networks["neutralizer"]):
+        nn.init.zeros_(generator.colour[-1].weight)
+        nn.init.zeros_(generator.colour[-1].bias)
+        nn.init.zeros_(generator.flow.flow.weight)
+    still = networks.animate(pairs.image, torch.zeros(PEOPLE, 20), pairs.points)
+    assert torch.allclose(still.image, pairs.image, atol=1e-5) and still.flow.abs().max() == 0
+    asked = vector(pose_yaw=0.3).expand(PEOPLE, -1)
+    turn = enlarged(rigid_flow(pairs.points, torch.zeros_like(asked), asked, SIZE), SIZE)
+    assert torch.allclose(networks.animate(pairs.image, asked, pairs.points).flow, turn, atol=1e-6)
+    without = quiet(MOVED, turn=False)
+    nn.init.zeros_(without["animator"].flow.flow.weight)
+    assert without.animate(pairs.image, asked, pairs.points).flow.abs().max() == 0
+
+
+def test_neutral_points_face_the_camera():
+    networks = quiet(MOVED)
+    source = vector(pose_pitch=0.1, pose_yaw=-0.3, pose_roll=0.05)
+    found = networks.neutral_points(source, canonical(SIZE, source[0, :3].tolist(), HEAD_CENTRE))
+    assert torch.allclose(found, canonical(SIZE, centre=HEAD_CENTRE), atol=1e-3)
+    assert torch.equal(quiet(MOVED, neutralizer=False).neutral_points(source, found), found)
+
+
+# What a pack is made of
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own exporter is deprecated, and says so
+@pytest.mark.parametrize("network", [PAPER, MOVED, replace(MOVED, neutralizer=False)], ids=["paper", "moved", "one"])
+def test_onnx_says_what_torch_says(tmp_path, network):
+    networks, pairs = quiet(network), batch(SIZE, PEOPLE)
+    inputs = (pairs.image[:1], pairs.points[:1], pairs.source[:1])
+    encode, animate = Encode(networks).eval(), Animate(networks).eval()
+    with torch.no_grad():
+        state = encode(*inputs)
+        expected = animate(*state, pairs.wanted)
+    options = {"opset_version": 17, "dynamo": False}
+    torch.onnx.export(
+        encode, inputs, str(tmp_path / "encoder.onnx"), input_names=list(ENCODER_INPUTS), output_names=list(STATE),
+        **options,
+    )  # fmt: skip
+    torch.onnx.export(
+        animate, (*state, pairs.wanted[:2]), str(tmp_path / "animator.onnx"), input_names=[*STATE, "attributes"],
+        output_names=["image", "alpha", "synthetic"], dynamic_axes={"attributes": {0: "batch"}}, **options,
+    )  # fmt: skip
+
+    def run(name, given):
+        session = onnxruntime.InferenceSession(str(tmp_path / name), providers=["CPUExecutionProvider"])
+        given = {i.name: given[i.name] for i in session.get_inputs()}
+        return session.run(None, given)
+
+    found = run("encoder.onnx", {n: t.numpy() for n, t in zip(ENCODER_INPUTS, inputs, strict=True)})
+    for ours, theirs in zip(state, found, strict=True):
+        assert np.abs(ours.numpy() - theirs).max() < 1e-4
+    given = dict(zip(STATE, found, strict=True))
+    found = run("animator.onnx", {**given, "attributes": pairs.wanted.numpy()})
+    for ours, theirs in zip(expected, found, strict=True):
+        assert ours.numpy().dtype == theirs.dtype == np.uint8
+        assert np.abs(ours.numpy().astype(int) - theirs).max() <= 1
+    assert found[0].shape == (PEOPLE, SIZE, SIZE, 3)
+    assert found[1][:, 0].max() < 30 and (found[1][:, 8:-8, 8:-8] == 255).all() and (found[2] == 255).all()

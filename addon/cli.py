@@ -1,4 +1,4 @@
-"""The command line: render one clip, render a list of them, read a movie, say what a file is."""
+"""The command line: render one clip, or a list of them; compare packs; read a movie; say what a file is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -48,12 +49,10 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="zygoma", description="Animate a photograph of a face with Action Units.")
-    commands = parser.add_subparsers(required=True, metavar="render | batch | track | inspect")
+    commands = parser.add_subparsers(required=True, metavar="render | compare | batch | track | inspect")
     render = commands.add_parser("render", help="a photo and a table in, one frame a table row (or a movie) out")
     render.set_defaults(run=_render)
-    render.add_argument("photo", type=Path, metavar="PHOTO")
-    render.add_argument("table", type=Path, metavar="TABLE", help="an OpenFace CSV")
-    render.add_argument("out", type=_place, metavar="OUT", help="a folder for the frames, or a movie NAME.mp4")
+    _add_clip(render, "a folder for the frames, or a movie NAME.mp4")
     add = render.add_argument
     add(
         "--pack",
@@ -61,23 +60,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ID",
         help="the generator: a pack's id or folder (default: %(default)s)",
     )
-    add("--face", type=int, metavar="ID", help="which face of the table (default: the one with most rows)")
-    add("--photo-face", type=_from_one, metavar="N", help="which face of the photo, 1 is the largest (default: 1)")
-    add("--start", type=_from_one, default=1, metavar="N", help="first table row, counted from 1")
-    add("--end", type=_from_one, metavar="N", help="last table row (default: the last)")
-    add("--rate", type=_rate, metavar="R", help="rows a second of a table without a usable clock")
-    add("--fps", type=_fps, metavar="F", help="resample to F frames a second (default: one frame a row)")
     add("--size", type=_from_one, metavar="S", help="side of the generator's crop (default: what the photo has)")
     add("--crop", action="store_true", help="write the crop alone, not the whole photo")
-    add("--own-expression", type=_share, default=1.0, metavar="W", help="how much of the photo's own stays, 0 to 1")
-    add("--own-pose", type=_share, default=1.0, metavar="W", help="the same for the head's pose")
-    add("--absolute", action="store_true", help="both weights 0: the table's values are the face's")
-    add("--as-is", action="store_true", help="intensity / 5, without gains or subtracting the driver's neutral")
-    add("--divided", action="store_true", default=None, help="the table's intensities were divided by 5 already")
-    add("--gain", type=_gain, action="append", default=[], metavar="AU12=2", help="another gain for one attribute")
     add("--format", choices=("png", "jpg", "webp", "tif"), default="png", help="of the frames (default: png)")
-    add("--overwrite", action="store_true", help="replace what is there (default: go on with this clip's frames)")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: a CUDA GPU where there is one)")
+
+    compare = commands.add_parser("compare", help="one photo and table through several packs: a sheet and a movie out")
+    compare.set_defaults(run=_compare)
+    _add_clip(compare, "a folder for the sheet, the movie and each pack's frames")
+    compare.add_argument(
+        "--packs", type=_packs, default=(), metavar="ID,ID", help="packs' ids or folders (default: all that are here)"
+    )
 
     batch = commands.add_parser("batch", help="render a list of clips; a rerun goes on where the last one ended")
     batch.set_defaults(run=_batch)
@@ -110,38 +102,79 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _render(args: argparse.Namespace) -> int:
-    from .core.clip import ClipJob, render_clip
-    from .core.render import frames_text
+def _add_clip(parser: argparse.ArgumentParser, out: str) -> None:
+    """What a clip depends on, whichever packs make it."""
+    add = parser.add_argument
+    add("photo", type=Path, metavar="PHOTO")
+    add("table", type=Path, metavar="TABLE", help="an OpenFace CSV")
+    add("out", type=_place, metavar="OUT", help=out)
+    add("--face", type=int, metavar="ID", help="which face of the table (default: the one with most rows)")
+    add("--photo-face", type=_from_one, metavar="N", help="which face of the photo, 1 is the largest (default: 1)")
+    add("--start", type=_from_one, default=1, metavar="N", help="first table row, counted from 1")
+    add("--end", type=_from_one, metavar="N", help="last table row (default: the last)")
+    add("--rate", type=_rate, metavar="R", help="rows a second of a table without a usable clock")
+    add("--fps", type=_fps, metavar="F", help="resample to F frames a second (default: one frame a row)")
+    add("--own-expression", type=_share, default=1.0, metavar="W", help="how much of the photo's own stays, 0 to 1")
+    add("--own-pose", type=_share, default=1.0, metavar="W", help="the same for the head's pose")
+    add("--absolute", action="store_true", help="both weights 0: the table's values are the face's")
+    add("--as-is", action="store_true", help="intensity / 5, without gains or subtracting the driver's neutral")
+    add("--divided", action="store_true", default=None, help="the table's intensities were divided by 5 already")
+    add("--gain", type=_gain, action="append", default=[], metavar="AU12=2", help="another gain for one attribute")
+    add("--overwrite", action="store_true", help="replace what is there (default: go on with this clip's frames)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: a CUDA GPU where there is one)")
 
-    job = ClipJob(
+
+def _job(args: argparse.Namespace):
+    """The ClipJob of `_add_clip`'s arguments."""
+    from .core.clip import ClipJob
+
+    return ClipJob(
         photo=args.photo,
         table=args.table,
         output=args.out,
-        pack=args.pack,
         face=args.face,
         photo_face=None if args.photo_face is None else args.photo_face - 1,
         start=args.start,
         end=args.end,
         rate=args.rate,
         fps=args.fps,
-        size=args.size,
-        crop=args.crop,
         own_expression=0.0 if args.absolute else args.own_expression,
         own_pose=0.0 if args.absolute else args.own_pose,
         as_is=args.as_is,
         gains=dict(args.gain) or None,
         divided=args.divided,
         existing="overwrite" if args.overwrite else "skip",
-        suffix=f".{args.format}",
         device=args.device,
     )
+
+
+def _render(args: argparse.Namespace) -> int:
+    from .core.clip import render_clip
+    from .core.render import frames_text
+
+    job = replace(_job(args), pack=args.pack, size=args.size, crop=args.crop, suffix=f".{args.format}")
     with _bar() as progress:
         report = render_clip(job, progress=progress)
     for note in report.notes:
         print(note, file=sys.stderr)
     kept = f", {report.skipped} there already" if report.skipped else ""
     print(f"{report.output}: {frames_text(report.written)} written{kept}, {report.seconds['whole']:.1f} s.")
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from .core.compare import MOVIE, SHEET, compare_clip
+    from .core.render import frames_text
+
+    with _bar() as progress:
+        made = compare_clip(_job(args), args.packs, progress)
+    for note in made.notes:
+        print(note, file=sys.stderr)
+    kept = f", {made.skipped} there already" if made.skipped else ""
+    print(
+        f"{made.folder}: {SHEET} and {MOVIE} of {', '.join(made.packs)}; "
+        f"{frames_text(made.written)} written{kept}, {made.seconds:.1f} s."
+    )
     return 0
 
 
@@ -192,6 +225,13 @@ def _place(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("no place for the frames is named")
     return Path(text)
+
+
+def _packs(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: write the packs' ids or folders with commas between them")
+    return names
 
 
 def _from_one(text: str) -> int:

@@ -90,7 +90,7 @@ def render_clip(
         suffix=job.suffix,
         crop=job.crop,
         existing=job.existing,
-        job=_description(job),
+        job=description(job),
         progress=progress,
         cancelled=cancelled,
     )
@@ -161,7 +161,7 @@ def encode_photo(job: ClipJob, photo: Photo, generator: Generator, reader: FaceR
     return generator.encode(photo, reader.face(photo, job.photo_face), job.size)
 
 
-def _description(job: ClipJob) -> dict:
+def description(job: ClipJob) -> dict:
     """For zygoma.json: enough to render the clip again, and to tell whether its table is the same."""
     try:
         digest = hashlib.sha256(Path(job.table).read_bytes()).hexdigest()

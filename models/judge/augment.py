@@ -34,9 +34,7 @@ def reshaped(rng: np.random.Generator, picture: np.ndarray, region: Region, size
     middle = np.float32((size - 1) / 2)
     x, y = x + field[..., 0] + middle, y + field[..., 1] + middle
     (a, b, tx), (c, d, ty) = region.to_picture(size).astype(np.float32)
-    return cv2.remap(
-        picture, a * x + b * y + tx, c * x + d * y + ty, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    return cv2.remap(picture, a * x + b * y + tx, c * x + d * y + ty, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def photographed(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:

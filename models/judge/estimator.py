@@ -7,7 +7,6 @@ one is the reading; the other two tell what it rests on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -96,7 +95,7 @@ class Estimator(nn.Module):
         self.read_joint = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(2 * config.hidden, len(OUTPUTS)))
 
     def branches(self, maps_32, maps_16, maps_8, points, blendshapes) -> dict[str, Tensor]:
-        """Each branch's reading [B,25] in the order of OUTPUTS, and `embedding` [B,2 hidden]: what the joint one knows."""
+        """Each branch's reading [B,25] in the order of OUTPUTS; `embedding` [B,2 hidden]: what the joint one reads."""
         seen, known = self.appearance(maps_32, maps_16, maps_8), self.geometry(points, blendshapes)
         both = torch.cat([known, seen], 1)
         return {
@@ -147,11 +146,3 @@ def load(path: Path) -> Estimator:
     net = Estimator(weights.config(EstimatorConfig, config, path))
     weights.fill(net, state, path)
     return net
-
-
-def parameters(net: nn.Module) -> int:
-    return sum(p.numel() for p in net.parameters())
-
-
-def names(indices: Sequence[int]) -> list[str]:
-    return [OUTPUTS[i] for i in indices]

@@ -82,8 +82,8 @@ class IdentityNet(nn.Module):
         """float32 [B,D] of length 1: two are of one person where their product is large.
 
         image float32 [B,3,S,S] RGB in -1..1; points float32 [B,478,2+] its landmarks in pixels, which the face is cut
-        out upright by; without them the picture is taken as a crop `side` face heights wide, whose middle is seen (all of
-        it by default). Differentiable by the image.
+        out upright by; without them the picture is taken as a crop `side` face heights wide, whose middle is seen (by
+        default all of it). Differentiable by the image.
         """
         return F.normalize(self(face(image, points, side))[0], dim=1)
 

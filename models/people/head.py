@@ -36,7 +36,7 @@ PIVOT = np.array([0.0, 0.075, -0.03])  # about which a head turns: between the e
 SHARES = np.array([0.15, 0.2, 0.25, 0.4])  # of a turn, by vertebra and skull
 IRIS = 0.375  # radians: the iris' angle at the eyeball's centre
 LID_GAP = 0.0004  # metres between eyeball and lid
-NEUTRAL_PITCH = 0.0  # radians by which anny's head must turn so that HeadPose reads 0 on the average person
+UPRIGHT = -0.10  # pitch, radians, by which anny's resting head turns to read as facing the camera (HeadPose's 0)
 
 
 class HeadError(ZygomaError):
@@ -181,6 +181,7 @@ class Body:
             fine[ball] = (fine[ball] - centre) @ gaze.T + centre
         jaws = [_similarity(self._bands[k], coarse[head.coarse_part == part]) for k, part in enumerate(TEETH)]
         turn = camera_turn(*(attributes[INDEX[f"pose_{name}"]] for name in ("pitch", "yaw", "roll")))
+        turn = turn @ camera_turn(UPRIGHT, 0.0, 0.0)
         vertices, skull = turn_neck(head, fine, turn)
         return Posed(self, vertices.astype(np.float32), skull, gaze, tuple(jaws))
 

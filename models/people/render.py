@@ -180,7 +180,7 @@ def _rendered(dataset: Dataset, folder: Path, todo: list[int], workers: int, hea
                 yield index
     except BrokenProcessPool:
         raise DatasetError(
-            "a worker was ended from outside, perhaps for want of memory: use fewer --workers. Finished shards are kept."
+            "a worker was ended from outside, maybe for want of memory: use fewer --workers; finished shards are kept."
         ) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

@@ -8,7 +8,12 @@ import numpy as np
 
 from models.head.anny_head import FACE_CHANGES, LOCAL, OPPOSITES, macro_coefficients
 
+from .complexion import Complexion
+from .complexion import draw as draw_complexion
 from .hair import (
+    Beard,
+    Brows,
+    Hairstyle,
     Strands,
     beard_strands,
     brow_strands,
@@ -19,7 +24,6 @@ from .hair import (
     scalp_strands,
 )
 from .head import Body, Head
-from .pigments import hair_colour, skin_colour
 
 DETAIL = 0.34  # spread of a face's local changes; 1 is the end of anny's sliders
 FARTHEST = 0.95
@@ -90,11 +94,14 @@ def draw_shape(rng: np.random.Generator, head: Head, traits: Traits) -> np.ndarr
 
 @dataclass(frozen=True)
 class Locks:
-    """Strands and how they look. colour: linear RGB; strength and tips: opacity, and what is left of it at the tips;
-    roots: light that reaches the roots; width: pixels of a picture 512 wide; rigid: they hang on the skull alone."""
+    """Strands and how they look. colour, tip_colour: linear RGB at roots and tips; grey: share of white ones; strength
+    and tips: opacity, and what is left of it at the tips; roots: light that reaches the roots; width: pixels of a
+    picture 512 wide; rigid: they hang on the skull alone."""
 
     strands: Strands
-    colour: np.ndarray
+    colour: tuple[float, ...]
+    tip_colour: tuple[float, ...]
+    grey: float
     strength: float
     tips: float
     roots: float
@@ -104,41 +111,42 @@ class Locks:
 
 @dataclass(frozen=True)
 class Person:
-    """Everything about a person that stays."""
+    """Everything about a person that stays. creasing: how deeply expression folds the skin; shaved: the stubble of a
+    bald head, 0..1; fleck: where the iris' pattern begins, 0..1."""
 
     traits: Traits
     body: Body
+    complexion: Complexion
+    brows: Brows
+    hairstyle: Hairstyle | None
+    beard: Beard | None
     locks: tuple[Locks, ...]
-    skin: np.ndarray  # linear RGB, as everything here
-    lips: np.ndarray
-    hair: np.ndarray
-    iris: np.ndarray
-    enamel: np.ndarray
-    creasing: float  # how deeply expression folds the skin
-    marks: dict[str, float]  # what the painting of the skin takes
-    pupil: float
-    seed: np.ndarray
+    creasing: float
+    shaved: float
+    fleck: float
 
-    def skin_uniforms(self) -> dict:
-        """What skin_maps.frag takes."""
-        return self.marks | {"skin": self.skin, "lips": self.lips, "hair": self.hair, "seed": self.seed}
+    @property
+    def skin(self) -> np.ndarray:
+        """Linear RGB [3] of plain skin."""
+        return self.complexion.skin
 
     def uniforms(self) -> dict:
         """What the shaders of skin, eyes and mouth take."""
+        own = self.complexion
         return {
             "pores": 0.00012,
             "fold_depth": 0.0011,
-            "iris": self.iris,
-            "white": np.array([0.62, 0.58, 0.55]),
-            "pupil": self.pupil,
-            "seed": self.seed[0],
-            "enamel": self.enamel,
+            "iris": own.iris,
+            "iris_inner": own.iris_inner,
+            "fibres": own.iris_contrast,
+            "limbus": own.limbus,
+            "white": own.sclera,
+            "veins": own.veins,
+            "pupil": own.pupil,
+            "seed": self.fleck,
+            "enamel": own.teeth,
             "gum": np.array([0.42, 0.13, 0.13]),
         }
-
-
-IRISES = ((0.04, 0.02, 0.01), (0.09, 0.045, 0.02), (0.12, 0.09, 0.035), (0.09, 0.12, 0.05), (0.10, 0.17, 0.25))
-IRISES += ((0.16, 0.21, 0.24),)
 
 
 def draw_person(seed: int, number: int, head: Head) -> Person:
@@ -146,69 +154,34 @@ def draw_person(seed: int, number: int, head: Head) -> Person:
     rng = np.random.default_rng([seed, number, 0])
     traits = draw_traits(rng)
     body = Body.of(head, draw_shape(rng, head, traits))
-    african, asian, _ = traits.ancestry
-    melanin = float(np.exp(np.log(0.025) + 2.6 * african + 0.7 * asian + rng.normal(0, 0.45)))
-    melanin = min(max(melanin, 0.008), 0.42)
-    skin = skin_colour(melanin, rng.uniform(0.007, 0.018))
-    lips = 0.55 * skin_colour(melanin * 1.1, rng.uniform(0.03, 0.08)) + 0.35 * skin
-    dark = african + asian
-    eumelanin = float(np.clip(rng.normal(1.6 + 6 * dark, 1.6), 0.25, 8))
-    grey = float(np.clip(rng.normal(1.2 * (traits.age > 0.85), 0.4), 0, 1)) * (traits.age > 0.75)
-    hair = hair_colour(eumelanin, max(0.0, rng.normal(0.4, 0.6)), grey)
-    brown = np.clip(rng.normal(1 - dark, 0.4) * 5, 0, 5)
-    iris = np.array(IRISES[int(brown)]) * np.exp(rng.normal(0, 0.15, 3))
+    complexion = draw_complexion(rng, traits.age, traits.gender, traits.ancestry)
     brows = draw_brows(rng, traits.gender)
     style = draw_hairstyle(rng, traits.gender, traits.age)
     beard = draw_beard(rng, traits.gender, traits.age)
-    brow_hair = hair * 0.7
+    mascara = complexion.makeup.mascara
+    lashes = lash_strands(
+        head, rng, int(rng.uniform(28, 60) * (1 + 0.5 * mascara)), rng.uniform(0.005, 0.010) * (1 + 0.25 * mascara)
+    )
+    own = complexion
     locks = [
-        Locks(brow_strands(head, rng, brows), brow_hair, 0.75, 0.5, 0.8, 1.0, False),
-        Locks(
-            lash_strands(head, rng, int(rng.uniform(28, 60)), rng.uniform(0.005, 0.010)),
-            hair * 0.3,
-            0.9,
-            0.5,
-            0.6,
-            1.0,
-            False,
-        ),
+        Locks(brow_strands(head, rng, brows), own.brow, own.brow, 0.0, 0.75, 0.5, 0.8, 1.0, False),
+        Locks(lashes, own.lash, own.lash, 0.0, 0.9, 0.5, 0.6, 1.0, False),
     ]
     if style:
-        locks.append(Locks(scalp_strands(head, rng, style), hair, 1.0, 0.6, 0.45, 2.0, True))
+        strands = scalp_strands(head, rng, style)
+        locks.append(Locks(strands, own.hair, own.hair_tips, own.grey, 1.0, 0.6, 0.45, 2.0, True))
     if beard:
-        locks.append(Locks(beard_strands(head, rng, beard), hair * 0.9, 0.45, 0.4, 0.7, 1.0, False))
-    fold = rng.uniform(0.35, 0.75) + 0.45 * max(traits.age - 0.7, 0) / 0.3
-    marks = {
-        "redness": rng.uniform(0.2, 1.0),
-        "blood": np.array([1.08, 0.80, 0.78]) if melanin < 0.15 else np.array([1.05, 0.9, 0.88]),
-        "freckles": max(0.0, rng.normal(-0.2, 0.5)) * (melanin < 0.12),
-        "moles": rng.uniform(0, 0.9),
-        "unevenness": rng.uniform(0.3, 1.0),
-        "oil": rng.uniform(0.1, 0.9),
-        "age": max(0.0, (traits.age - 0.66) / 0.34) * rng.uniform(0.4, 1.0),
-        "shadow": rng.uniform(0, 0.8) * (traits.gender < 0.5),
-        "dark_eyes": rng.uniform(0, 0.9),
-        "beard_cheeks": 0.55 * beard.cheeks if beard else 0.0,
-        "beard_chin": 0.55 * beard.chin if beard else 0.0,
-        "beard_lip": 0.55 * beard.moustache if beard else 0.0,
-        "hairline": np.array([style.hairline, style.recede, 1, 0])
-        if style
-        else np.array([0.0, 0.01, 0, rng.choice([0.0, 0.6])]),
-        "brow": np.array([brows.half, brows.arch, brows.height, brows.gap]),
-        "brow_reach": brows.reach,
-        "brow_shade": rng.uniform(0.2, 0.55),
-    }
+        strands = beard_strands(head, rng, beard)
+        locks.append(Locks(strands, own.beard, own.beard, own.beard_grey, 0.45, 0.4, 0.7, 1.0, False))
     return Person(
         traits,
         body,
+        complexion,
+        brows,
+        style,
+        beard,
         tuple(locks),
-        skin,
-        lips,
-        hair,
-        iris,
-        enamel=np.array([0.72, 0.66, 0.55]) * rng.uniform(0.8, 1.05),
-        creasing=fold,
-        marks=marks,
-        pupil=rng.uniform(0.28, 0.5),
-        seed=rng.random(4),
+        creasing=rng.uniform(0.35, 0.75) + 0.45 * max(traits.age - 0.7, 0) / 0.3,
+        shaved=float(rng.choice([0.0, 0.6])),
+        fleck=float(rng.random()),
     )

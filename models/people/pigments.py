@@ -64,10 +64,10 @@ def hair_colour(eumelanin: float, phaeomelanin: float, grey: float = 0.0) -> np.
     """
     absorption = eumelanin * np.array([0.419, 0.697, 1.37]) + phaeomelanin * np.array([0.12, 0.5, 1.15])
     lock = np.exp(-np.sqrt(absorption) * LOCK)
-    white = np.array([0.62, 0.60, 0.56])
-    return lock + grey * (white - lock)
+    return lock + grey * (WHITE_HAIR - lock)
 
 
+WHITE_HAIR = np.array([0.62, 0.60, 0.56])
 LOCK = 3.0  # how often light goes through the hairs of a lock before it leaves it
 
 

@@ -17,6 +17,7 @@ from .hair import Strands
 from .head import EYES, IRIS, SKIN, TONGUE, Head, Posed
 from .light import Light
 from .person import Person
+from .skin_map import FOLDS, Atlas, paint
 
 SHADERS = Path(__file__).with_name("shaders")
 FINER = 2  # samples a pixel along each axis
@@ -30,17 +31,6 @@ LIDS = (
 )
 INNER_LIPS = (13, 14)
 LIPS_WIDE_OPEN = 0.016  # metres between the lips that let all light in
-# Which units throw which folds, in the order of the shader's maps.
-FOLDS: tuple[dict[str, float], ...] = (
-    {"AU01": 1.0, "AU02": 0.35},
-    {"AU02": 1.0, "AU01": 0.1},
-    {"AU04": 1.0, "AU09": 0.45},
-    {"AU06": 1.0, "AU12": 0.35, "AU07": 0.25, "AU45": 0.15},
-    {"AU09": 1.0, "AU10": 0.15},
-    {"AU12": 0.85, "AU09": 0.7, "AU10": 0.8, "AU06": 0.25, "AU14": 0.3, "AU20": 0.3},
-    {"AU17": 1.0, "AU23": 0.15},
-    {"AU06": 0.8, "AU07": 0.8, "AU12": 0.3, "AU09": 0.4},
-)
 
 
 class RenderError(ZygomaError):
@@ -91,11 +81,12 @@ class Rasteriser:
             name: context.program(vertex_shader=source(vertex), fragment_shader=source(f"{name}.frag"))
             for name, vertex in (
                 *((name, "body.vert") for name in ("skin", "eye", "mouth")),
-                *(("hair", "hair.vert"), ("shadow", "shadow.vert"), ("rest", "rest.vert"), ("skin_maps", "full.vert")),
+                *(("hair", "hair.vert"), ("shadow", "shadow.vert")),
             )
         }
         self._upload_head()
-        self._paint_rest(int(np.clip(4 * size, 512, 2048)))
+        self.atlas = Atlas(head, int(np.clip(3 * size, 384, 1536)))
+        self.maps = [context.texture((self.atlas.size, self.atlas.size), 4) for _ in range(4)]
         self.strand_buffers: list[StrandBuffer] = []
 
     def _upload_head(self) -> None:
@@ -149,30 +140,6 @@ class Rasteriser:
         index = self.context.buffer(np.ascontiguousarray(triangles, "i4").tobytes())
         return self.context.vertex_array(program, content, index, skip_errors=True)
 
-    def _paint_rest(self, size: int) -> None:
-        """Maps from texel to place on the average head, and the targets that a person's skin is painted into."""
-        context, head = self.context, self.head
-        corners = head.triangles[head.triangle_part == SKIN]
-        behind = np.abs(np.arctan2(head.rest[corners, 0], 0.06 - head.rest[corners, 1])).max(1) > 3.0
-        outside = head.inside_mouth[corners].mean(1) < 0.6
-        index = context.buffer(np.ascontiguousarray(corners[outside & ~behind], "i4").tobytes())
-        mask = context.buffer(np.stack([head.lips, head.ears], 1).astype("f4").tobytes())
-        place = context.buffer(head.rest.astype("f4").tobytes())
-        array = context.vertex_array(
-            self.programs["rest"], [(place, "3f", "rest"), (mask, "2f", "mask")], index, skip_errors=True
-        )
-        self.rest_maps = [context.texture((size, size), 4, dtype="f4") for _ in range(2)]
-        target = context.framebuffer(self.rest_maps, context.depth_renderbuffer((size, size)))
-        target.use()
-        target.clear()
-        context.enable_only(moderngl.DEPTH_TEST)
-        array.render()
-        for texture in self.rest_maps:
-            texture.repeat_x = texture.repeat_y = False
-        self.maps = [context.texture((size, size), 4) for _ in range(4)]
-        self.map_target = context.framebuffer(self.maps)
-        self.painter = context.vertex_array(self.programs["skin_maps"], [])
-
     def dress(self, person: Person) -> None:
         """Paints the person's skin, measures what is open to the sky, and combs the hair."""
         self.person = person
@@ -187,19 +154,11 @@ class Rasteriser:
             buffer.write(resting)
 
     def _paint(self, person: Person) -> None:
-        program = self.programs["skin_maps"]
-        for unit, (name, texture) in enumerate(
-            zip(("rest_map", "more_map", "noise_map"), (*self.rest_maps, self.noise), strict=True)
-        ):
-            texture.use(unit)
-            _set(program, {name: unit})
-        _set(program, person.skin_uniforms())
-        self.map_target.use()
-        self.context.enable_only(moderngl.NOTHING)
-        self.painter.render(vertices=3)
-        for texture in self.maps:
+        maps = paint(self.atlas, person.complexion, person.brows, person.hairstyle, person.beard, person.shaved)
+        for texture, picture in zip(self.maps, (maps.colour, maps.relief, maps.folds_a, maps.folds_b), strict=True):
+            texture.write(picture.tobytes())
             texture.build_mipmaps()
-            texture.anisotropy = 1.0
+            texture.repeat_x = texture.repeat_y = False
 
     def _move(self, vertices, normals, teeth, teeth_normals) -> None:
         skin = np.concatenate([vertices, normals], 1)
@@ -264,7 +223,7 @@ class Rasteriser:
         return cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA)
 
     def _expression(self, posed: Posed, attributes: np.ndarray) -> dict:
-        folds = [sum(float(attributes[INDEX[unit]]) * w for unit, w in fold.items()) for fold in FOLDS]
+        folds = [sum(float(attributes[INDEX[unit]]) * w for unit, w in fold.items()) for fold in FOLDS.values()]
         folds = np.minimum(folds, 1.3) * self.person.creasing
         landmarks = (posed.landmarks - posed.skull[:, 3]) @ posed.skull[:, :3]  # in the resting skull
         body = posed.body
@@ -303,6 +262,8 @@ class Rasteriser:
             uniforms |= {
                 "skull": (skull if locks.rigid else np.eye(4)).T,
                 "hair": locks.colour,
+                "tip_colour": locks.tip_colour,
+                "grey": locks.grey,
                 "tips": locks.tips,
                 "roots": locks.roots,
                 "strength": locks.strength,

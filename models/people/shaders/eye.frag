@@ -3,8 +3,8 @@ in vec3 p, n, at;  // at: direction from the eyeball's centre, in the eye's own 
 in vec2 masked;
 in float sky;
 out vec4 colour;
-uniform vec3 iris, white;
-uniform float iris_angle, pupil, seed;
+uniform vec3 iris, iris_inner, white;
+uniform float iris_angle, pupil, fibres, limbus, veins, seed;
 uniform mat3 gaze;               // eye to skull
 uniform vec3 axis;               // ahead, in space
 uniform vec3 lid_top[2], lid_bottom[2];  // per eye, height over the centre in radii: a + b x + c x^2
@@ -24,13 +24,14 @@ void main() {
     vec2 look = d.xz / iris_angle - 0.0 * side;
     float turn = atan(flat_.y, flat_.x) / 6.2831853;
     vec4 fibre = texture(noise_map, vec2(turn * 2.0 + seed, 0.12 * r + seed)), thin = texture(noise_map, vec2(turn * 5.0, 0.2 * r + 2.0 * seed));
-    float fibres = 0.6 * (fibre.z - 0.5) + 0.7 * (thin.w - 0.5);
-    vec3 c_iris = iris * (1.0 + 1.5 * fibres) * mix(1.25, 0.85, smoothstep(0.35, 0.8, r));
-    c_iris = mix(c_iris, iris * vec3(1.3, 1.0, 0.6), 0.5 * smoothstep(0.62, 0.45, r));
-    c_iris *= 1.0 - 0.75 * smoothstep(0.80, 1.0, r);
+    float pattern = 0.6 * (fibre.z - 0.5) + 0.7 * (thin.w - 0.5);
+    float collarette = pupil + 0.25 + 0.25 * (fibre.y - 0.5);
+    vec3 c_iris = mix(iris_inner, iris, smoothstep(collarette - 0.1, collarette + 0.15, r));
+    c_iris *= (1.0 + 2.2 * fibres * pattern) * mix(1.25, 0.9, smoothstep(0.35, 0.8, r));
+    c_iris *= 1.0 - limbus * smoothstep(0.80, 1.0, r);
     vec4 vein = texture(noise_map, d.xz * 1.3 + seed);
     float nasal = smoothstep(0.35, 0.95, angle);
-    vec3 sclera = white * mix(vec3(1.0), vec3(0.93, 0.66, 0.60), clamp(0.45 * nasal + 0.5 * nasal * smoothstep(0.1, 0.2, vein.z - 0.5), 0.0, 1.0));
+    vec3 sclera = white * mix(vec3(1.0), vec3(0.93, 0.66, 0.60), clamp(0.45 * nasal + (0.2 + veins) * nasal * smoothstep(0.1, 0.2, vein.z - 0.5), 0.0, 1.0));
     vec3 albedo = mix(c_iris, sclera, smoothstep(0.93, 1.06, r));
     albedo = mix(vec3(0.004), albedo, smoothstep(pupil - 0.05, pupil + 0.05, r));
     // What the lids take of the light.

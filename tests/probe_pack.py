@@ -44,18 +44,24 @@ def build_probe(
     fails_above: float | None = None,
     metadata: Sequence[str] | None = None,
     asks: Mapping[str, Sequence[int]] | None = None,
+    expressed: bool = False,
 ) -> Path:
     """Write the pack into `folder` (made where absent) and return it.
 
     names: the order of its vector; source: float32 [A], what its encoder claims to be the source vector (without it the
     face's readings are taken); whole: alpha 255 everywhere; fails_above: the graph fails where AU26 passes this value;
     metadata: names to write into the animator graph, by default `names`; asks: what its encoder asks for besides the
-    image, by name, with the shape; the state holds it as it came, as `kept_` and the name.
+    image, by name, with the shape; the state holds it as it came, as `kept_` and the name; expressed: the animator
+    takes `told`, which express.onnx gives for a vector, and driver.onnx for a picture: its mean in every place.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     save(encoder(source, asks or {}), folder / "encoder.onnx")
-    save(animator(names, whole, fails_above, metadata, asks or {}), folder / "animator.onnx")
+    told = "told" if expressed else "attributes"
+    save(animator(names, whole, fails_above, metadata, asks or {}, told), folder / "animator.onnx")
+    if expressed:
+        save(express(len(names)), folder / "express.onnx")
+        save(driver(len(names)), folder / "driver.onnx")
     write_toml(folder, names=names, at_rest=at_rest)
     return folder
 
@@ -139,8 +145,9 @@ def animator(
     fails_above: float | None = None,
     metadata: Sequence[str] | None = None,
     asks: Mapping[str, Sequence[int]] = NOTHING,
+    told: str = "attributes",
 ) -> onnx.ModelProto:
-    """`face`, attributes [B,A] -> image, alpha, synthetic: the face with the blocks drawn on it."""
+    """`face`, attributes [B,A] (or as they are `told`) -> image, alpha, synthetic: the face with blocks drawn on it."""
     place = np.full((SIDE, SIDE), 0, np.int64)  # which column of the vector a pixel shows
     inside = np.zeros((SIDE, SIDE), bool)
     for i, name in enumerate(NAMES):
@@ -168,7 +175,7 @@ def animator(
         "sides": np.array([SIDE, SIDE], np.int64),
     }
     nodes = [
-        helper.make_node("Cast", ["attributes"], ["exact"], to=TensorProto.DOUBLE),
+        helper.make_node("Cast", [told], ["exact"], to=TensorProto.DOUBLE),
         helper.make_node("Gather", ["exact", "place"], ["values"], axis=1),  # [B, S*S]
         helper.make_node("Add", ["values", "offset"], ["raised"]),
         helper.make_node("Mul", ["raised", "steps"], ["scaled"]),
@@ -191,7 +198,7 @@ def animator(
         helper.make_node("Where", ["inside", "blocks", "photo"], ["drawn"]),
         helper.make_node("Cast", ["drawn"], ["image"], to=TensorProto.UINT8),
         # alpha and synthetic [B,S,S]: the same for every vector of the batch
-        helper.make_node("Shape", ["attributes"], ["shape"]),
+        helper.make_node("Shape", [told], ["shape"]),
         helper.make_node("Slice", ["shape", "first", "second"], ["batch"]),
         helper.make_node("Concat", ["batch", "sides"], ["masks"], axis=0),
         helper.make_node("Expand", ["mask", "masks"], ["alpha"]),
@@ -216,7 +223,7 @@ def animator(
         weights["null"] = np.array(0, np.float32)
     inputs = [
         helper.make_tensor_value_info("face", TensorProto.FLOAT, [1, 3, SIDE, SIDE]),
-        helper.make_tensor_value_info("attributes", TensorProto.FLOAT, ["B", len(names)]),
+        helper.make_tensor_value_info(told, TensorProto.FLOAT, ["B", len(names)]),
         *(helper.make_tensor_value_info(f"kept_{name}", TensorProto.FLOAT, shape) for name, shape in asks.items()),
     ]
     outputs = [helper.make_tensor_value_info("image", TensorProto.UINT8, ["B", SIDE, SIDE, 3])]
@@ -225,6 +232,26 @@ def animator(
     made = model(helper.make_graph(nodes, "animator", inputs, outputs, tensors))
     helper.set_model_props(made, {"attributes": ",".join(metadata or names)})
     return made
+
+
+def express(width: int) -> onnx.ModelProto:
+    """attributes [B,A] -> `told`, the same."""
+    nodes = [helper.make_node("Identity", ["attributes"], ["told"])]
+    given = helper.make_tensor_value_info("attributes", TensorProto.FLOAT, ["B", width])
+    made = helper.make_tensor_value_info("told", TensorProto.FLOAT, ["B", width])
+    return model(helper.make_graph(nodes, "express", [given], [made]))
+
+
+def driver(width: int) -> onnx.ModelProto:
+    """image [1,3,64,64] -> `told` [1,A]: its mean."""
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Expand", ["mean", "shape"], ["told"]),
+    ]
+    given = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])
+    made = helper.make_tensor_value_info("told", TensorProto.FLOAT, [1, width])
+    shape = numpy_helper.from_array(np.array([1, width], np.int64), "shape")
+    return model(helper.make_graph(nodes, "driver", [given], [made], [shape]))
 
 
 def model(graph: onnx.GraphProto) -> onnx.ModelProto:

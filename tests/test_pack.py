@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
-from probe_pack import animator, build_probe, encoder, save, write_toml
+from probe_pack import animator, build_probe, driver, encoder, express, save, write_toml
 
 from addon.core import pack_page
 from addon.core.attributes import COMMON, INDEX, NAMES
@@ -390,6 +390,25 @@ def test_no_attributes_input(probe):
     next(i for i in model.graph.input if i.name == "attributes").name = "vector"
     replace_animator(probe, model)
     refused(probe, "has no attributes", load=True)
+
+
+def test_expression_graphs_that_do_not_fit(tmp_path):
+    folder = build_probe(tmp_path / "told", expressed=True)
+    save(express(len(NAMES) - 1), folder / "express.onnx")
+    write_toml(folder)
+    refused(folder, "express.onnx", "vectors of 24 values", load=True)
+    save(driver(len(NAMES)), folder / "express.onnx")
+    write_toml(folder)
+    refused(folder, "express.onnx", "has no attributes", load=True)
+    save(express(len(NAMES)), folder / "express.onnx")
+    save(express(len(NAMES)), folder / "driver.onnx")
+    save(animator(), folder / "animator.onnx")
+    write_toml(folder)
+    refused(folder, "animator.onnx", "has no told", load=True)
+    save(animator(told="told"), folder / "animator.onnx")
+    write_toml(folder)
+    with pytest.raises(PackError, match="driver.onnx: takes attributes; a driver takes image alone"):
+        Generator(read_pack(folder), "cpu").load()
 
 
 def test_digest_tells_what_generates(probe, tmp_path):

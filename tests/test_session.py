@@ -11,7 +11,7 @@ from probe_pack import PRECISION, SIDE, as_cropped, build_probe, read_crop, read
 
 from addon.core.attributes import AT_POSE, AT_UNITS, INDEX, NAMES
 from addon.core.errors import PackError, ZygomaError
-from addon.core.faces import FaceReader, cut, read_photo
+from addon.core.faces import FaceReader, cut, face_crop, read_photo
 from addon.core.pack import find_pack, read_pack
 from addon.core.session import GenerateError, Generator
 
@@ -159,7 +159,7 @@ def test_angles_are_those_that_the_crop_shows(tmp_path, photo, face):
 )
 def test_encoder_that_asks_for_something_else(tmp_path, photo, face, asks, words):
     generator = Generator(read_pack(build_probe(tmp_path / "asks", asks=asks)), "cpu")
-    for ask in (generator.load_encoder, lambda: generator.encode(photo, face)):
+    for ask in (generator.load, lambda: generator.encode(photo, face)):
         with pytest.raises(PackError, match=words):
             ask()
 
@@ -168,6 +168,31 @@ def test_encoder_that_claims_no_vector(tmp_path, photo, face):
     made = build_probe(tmp_path / "claims", source=np.full(len(NAMES), np.nan))
     with pytest.raises(PackError, match="source_attributes must be one vector"):
         Generator(read_pack(made), "cpu").encode(photo, face)
+
+
+def test_expression_between_vector_and_animator(tmp_path, photo, face):
+    """A pack may tell the animator otherwise than by a vector, which a picture can do as well."""
+    made = build_probe(tmp_path / "told", names=NAMES[::-1], expressed=True)
+    generator = Generator(read_pack(made), "cpu")
+    generator.load()
+    source = generator.encode(photo, face)
+    assert set(source.state) == {"face"}
+    targets = vectors(5)
+    for image, wanted in zip(generator.animate(source, targets).image, targets, strict=True):
+        np.testing.assert_allclose(read_crop(image, source.crop), wanted, atol=PRECISION)
+
+    other = read_photo(PORTRAIT.with_name("raphael.jpg"))
+    driver = FaceReader().face(other)
+    frames = generator.drive(source, other, driver)
+    assert frames.image.shape == (1, SIDE, SIDE, 3) and frames.alpha.shape == (1, SIDE, SIDE)
+    crop = face_crop(driver.landmarks, SIDE)
+    seen = cut(other.pixels, crop).mean() / 127.5 - 1  # what the probe's driver tells: its picture's mean, everywhere
+    np.testing.assert_allclose(read_crop(frames.image[0], source.crop)[AT_UNITS], seen, atol=0.02)
+
+
+def test_pack_that_no_picture_drives(probe, source, photo, face):
+    with pytest.raises(PackError, match=r"probe has no driver.onnx: vectors drive it"):
+        probe.drive(source, photo, face)
 
 
 @pytest.mark.parametrize("size", [62, 66, 65, 0, -2, 100_000])

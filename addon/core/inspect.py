@@ -93,7 +93,7 @@ def _pack(pack: Pack) -> list[str]:
         lines.append(f"File: {name}, {(pack.folder / name).stat().st_size / 1e6:.2f} MB, SHA-256 {sha[:16]}..., right")
     lines += [f"Figure: {name} = {text}" for name, text in pack_page.figures(pack)]
     generator = Generator(pack)
-    generator.load_encoder()
+    generator.load()
     lines.append("Graphs: load, and take and give what they must")
     lines.append(f"Device: {generator.device} ({generator.device_reason})")
     return lines

@@ -24,6 +24,7 @@ DEFAULT = "zygoma-base"
 FORMAT = 1
 MESH = "zygoma-base"  # the one system whose encode is built in
 ANIMATOR, ENCODER, BASIS = "animator.onnx", "encoder.onnx", "head.npz"
+EXPRESS, DRIVER = "express.onnx", "driver.onnx"  # of systems whose expression may be a picture's as well as a vector's
 LARGEST_TOML = 1 << 20  # bytes
 LARGEST_FILE = 1 << 30
 MOST_FILES = 32

@@ -15,11 +15,12 @@ from .attributes import AT_POSE, INDEX, NAMES, reorder
 from .errors import FaceError, PackError, ZygomaError
 from .faces import Crop, Face, Paster, Photo, cut, face_crop, unit_readings
 from .faces.pose import angles, rotation
-from .pack import ANIMATOR, BASIS, ENCODER, MESH, Pack
+from .pack import ANIMATOR, BASIS, DRIVER, ENCODER, EXPRESS, MESH, Pack
 
 OUTPUTS = ("image", "alpha", "synthetic")
 CLAIMED = "source_attributes"  # the encoder's output that tells the source vector
 FACE_POINTS = 478
+FLOAT = "tensor(float)"  # what all tensors but the outputs are
 MOST_THREADS = 4
 BATCH_PIXELS = 4 * 1024 * 1024  # of crops that CUDA generates in one run; a CPU is faster one by one
 MOST_BATCH = 32
@@ -64,8 +65,10 @@ class Generator:
         self._on_device: WeakKeyDictionary[Source, dict[str, ort.OrtValue]] = WeakKeyDictionary()
         self._pasters: WeakKeyDictionary[Source, Paster] = WeakKeyDictionary()
         self._encoder: ort.InferenceSession | None = None
+        self._driver: ort.InferenceSession | None = None
         self._basis = None
         self._animator, self.device, self.device_reason = self._load_animator(device)
+        self._express = self._session(EXPRESS, ["CPUExecutionProvider"]) if EXPRESS in pack.files else None
         self._check_animator()
 
     # Encoding
@@ -94,7 +97,7 @@ class Generator:
             state, vector, notes = self._encode_mesh(image, crop, face, source_vector)
         else:
             state, vector, notes = self._encode_graph(image, crop, face, source_vector)
-        needed = {i.name for i in self._animator.get_inputs()} - {"attributes"}
+        needed = {i.name for i in self._animator.get_inputs()} - set(self._asking)
         if missing := sorted(needed - set(state)):
             raise PackError(f"{self.pack.folder}: the encoder does not make {missing[0]}, which the animator needs.")
         state = {name: np.ascontiguousarray(state[name], np.float32) for name in needed}
@@ -109,8 +112,13 @@ class Generator:
             raise PackError(f"The pack {self.pack.id} makes crops of {allowed}: {size} pixels cannot be had.")
         return size
 
-    def load_encoder(self) -> None:
-        """What else waits for the first photo. Raises PackError where it cannot be loaded or does not fit."""
+    def load(self) -> None:
+        """All that else waits until it is needed. Raises PackError where it cannot be loaded or does not fit."""
+        self._load_encoder()
+        if DRIVER in self.pack.files:
+            self._load_driver()
+
+    def _load_encoder(self) -> None:
         with self._lock:
             if self.pack.system == MESH and self._basis is None:
                 from .mesh import load_basis
@@ -124,16 +132,16 @@ class Generator:
     def _encode_mesh(self, image, crop: Crop, face: Face, source_vector):
         from .mesh import encode
 
-        self.load_encoder()
+        self._load_encoder()
         landmarks = crop.to_crop(face.landmarks)
         encoding = encode(image, landmarks, face.blendshapes, self._basis, source_vector, face.pose, crop.angle)
         return encoding.state, encoding.vector, encoding.notes
 
     def _encode_graph(self, image, crop: Crop, face: Face, source_vector):
-        self.load_encoder()
+        self._load_encoder()
         known = _readings(face) if source_vector is None else source_vector
         offered = {
-            "image": image.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1,  # [1,3,S,S], -1 to 1
+            "image": _planes(image),  # [1,3,S,S]
             "landmarks": crop.to_crop(face.landmarks)[None].astype(np.float32),  # [1,478,3]
             "source_vector": self._asked(known[None], crop),  # [1,A]
         }
@@ -167,8 +175,33 @@ class Generator:
             raise GenerateError("A vector with a number that is not finite cannot be animated.")
         vectors = self._asked(targets, source.crop)
         batch = self.batch(source)
-        parts = [self._animate(source, vectors[i : i + batch]) for i in range(0, len(vectors), batch)]
+        parts = [self._animate(source, self._asks(vectors[i : i + batch])) for i in range(0, len(vectors), batch)]
         return Frames(*(part[0] if len(parts) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def drive(self, source: Source, photo: Photo, face: Face) -> Frames:
+        """One frame: the source with the expression of somebody else's face, which no vector tells.
+
+        Raises PackError where no picture can drive the pack, GenerateError where a graph fails.
+        """
+        if DRIVER not in self.pack.files:
+            raise PackError(f"The pack {self.pack.id} has no {DRIVER}: vectors drive it, pictures cannot.")
+        self._load_driver()
+        crop = face_crop(face.landmarks, source.crop.size, self.pack.crop_side, self.pack.crop_shift, self.pack.sizes)
+        made = self._run(self._driver, self._asking, {"image": _planes(cut(photo.pixels, crop))})
+        return Frames(*self._animate(source, dict(zip(self._asking, made, strict=True))))
+
+    def _load_driver(self) -> None:
+        with self._lock:
+            if self._driver is None:
+                driver = self._session(DRIVER, ["CPUExecutionProvider"])
+                takes = [given.name for given in driver.get_inputs()]
+                if takes != ["image"]:
+                    raise PackError(
+                        f"{self.pack.folder / DRIVER}: takes {', '.join(takes)[:80]}; a driver takes image alone."
+                    )
+                _check_names(self.pack, DRIVER, driver.get_inputs(), {"image": FLOAT})
+                _check_names(self.pack, DRIVER, driver.get_outputs(), dict.fromkeys(self._asking, FLOAT))
+                self._driver = driver
 
     def batch(self, source: Source) -> int:
         """How many vectors of this source go through the graph at once."""
@@ -200,13 +233,21 @@ class Generator:
         """Whether this target is the photo itself, so that nothing needs to be generated."""
         return self.pack.at_rest == "photo" and np.array_equal(np.asarray(target, np.float32), source.vector)
 
-    def _animate(self, source: Source, vectors: np.ndarray) -> list[np.ndarray]:
+    def _asks(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
+        """What asks the animator for vectors [B,A] in the pack's order: they themselves, or what `express` makes of
+        them."""
+        given = {"attributes": vectors}
+        if self._express is None:
+            return given
+        return dict(zip(self._asking, self._run(self._express, self._asking, given), strict=True))
+
+    def _animate(self, source: Source, asks: dict[str, np.ndarray]) -> list[np.ndarray]:
         if self.device == "CUDA":
             with self._lock:
-                outputs = self._run_bound(source, vectors)
+                outputs = self._run_bound(source, asks)
         else:  # two frames at once, each on what cores it finds, are done sooner than one after the other
-            outputs = self._run(self._animator, OUTPUTS, {**source.state, "attributes": vectors})
-        side, count = source.crop.size, len(vectors)
+            outputs = self._run(self._animator, OUTPUTS, {**source.state, **asks})
+        side, count = source.crop.size, len(next(iter(asks.values())))
         shapes = ((count, side, side, 3), (count, side, side), (count, side, side))
         for name, output, shape in zip(OUTPUTS, outputs, shapes, strict=True):
             if output.shape != shape:
@@ -219,7 +260,7 @@ class Generator:
         except Exception as problem:  # ONNX Runtime's own exceptions share no base
             raise GenerateError(f"The pack {self.pack.id} failed while generating: {_first_line(problem)}") from problem
 
-    def _run_bound(self, source: Source, vectors: np.ndarray) -> list[np.ndarray]:
+    def _run_bound(self, source: Source, asks: dict[str, np.ndarray]) -> list[np.ndarray]:
         """The state stays on the GPU from frame to frame."""
         try:
             state = self._on_device.get(source)
@@ -229,7 +270,8 @@ class Generator:
             binding = self._animator.io_binding()
             for name, value in state.items():
                 binding.bind_ortvalue_input(name, value)
-            binding.bind_cpu_input("attributes", vectors)
+            for name, value in asks.items():
+                binding.bind_cpu_input(name, value)
             for name in OUTPUTS:
                 binding.bind_output(name)
             self._animator.run_with_iobinding(binding)
@@ -280,19 +322,23 @@ class Generator:
             ) from problem
 
     def _check_animator(self) -> None:
-        """The graph's own names and types, and its own idea of the vector, against pack.toml."""
-        where = self.pack.folder / ANIMATOR
-        inputs = {i.name: i for i in self._animator.get_inputs()}
-        _check_names(self.pack, ANIMATOR, inputs.values(), dict.fromkeys(inputs, "tensor(float)"), {"attributes"})
-        _check_names(self.pack, ANIMATOR, self._animator.get_outputs(), dict.fromkeys(OUTPUTS, "tensor(uint8)"))
-        width = inputs["attributes"].shape[-1] if len(inputs["attributes"].shape) == 2 else None
+        """The graphs' own names and types, and their own idea of the vector, against pack.toml."""
+        file, graph = (ANIMATOR, self._animator) if self._express is None else (EXPRESS, self._express)
+        where = self.pack.folder / file
+        takes = {given.name: given for given in graph.get_inputs()}
+        _check_names(self.pack, file, takes.values(), dict.fromkeys(takes, FLOAT), {"attributes"})
+        width = takes["attributes"].shape[-1] if len(takes["attributes"].shape) == 2 else None
         if width != len(self.pack.attributes):
             raise PackError(
                 f"{where}: takes vectors of {width} values, but pack.toml names {len(self.pack.attributes)}."
             )
-        written = self._animator.get_modelmeta().custom_metadata_map.get("attributes")
+        written = graph.get_modelmeta().custom_metadata_map.get("attributes")
         if written is not None and tuple(written.split(",")) != self.pack.attributes:
             raise PackError(f"{where}: was exported for another vector order than pack.toml names; export it again.")
+        self._asking = ["attributes"] if self._express is None else [made.name for made in graph.get_outputs()]
+        inputs = {given.name: given for given in self._animator.get_inputs()}
+        _check_names(self.pack, ANIMATOR, inputs.values(), dict.fromkeys(inputs, FLOAT), self._asking)
+        _check_names(self.pack, ANIMATOR, self._animator.get_outputs(), dict.fromkeys(OUTPUTS, "tensor(uint8)"))
 
     def _check_encoder(self, encoder: ort.InferenceSession) -> None:
         """It asks for the picture, and for nothing that the session has not."""
@@ -305,7 +351,7 @@ class Generator:
         asked = {given.name: given for given in encoder.get_inputs()}
         if strange := sorted(set(asked) - set(shapes)):
             raise PackError(f"{where}: asks for {strange[0][:40]!r}; an encoder may ask for {', '.join(shapes)}.")
-        _check_names(self.pack, ENCODER, asked.values(), dict.fromkeys(asked, "tensor(float)"), {"image"})
+        _check_names(self.pack, ENCODER, asked.values(), dict.fromkeys(asked, FLOAT), {"image"})
         for name, given in asked.items():
             shape = shapes[name]
             fits = len(given.shape) == len(shape) and all(
@@ -315,7 +361,7 @@ class Generator:
             if not fits:
                 raise PackError(f"{where}: takes {name} of the shape {given.shape}, and is given {list(shape)}.")
         made = [output.name for output in encoder.get_outputs()]
-        _check_names(self.pack, ENCODER, encoder.get_outputs(), dict.fromkeys(made, "tensor(float)"))
+        _check_names(self.pack, ENCODER, encoder.get_outputs(), dict.fromkeys(made, FLOAT))
 
 
 def _check_names(pack: Pack, file: str, found, kinds: dict[str, str], required: Iterable[str] = ()) -> None:
@@ -326,6 +372,11 @@ def _check_names(pack: Pack, file: str, found, kinds: dict[str, str], required: 
             raise PackError(f"{pack.folder / file}: the graph has no {name}.")
         if name in kinds and have[name] != kinds[name]:
             raise PackError(f"{pack.folder / file}: {name} is a {have[name]} and must be a {kinds[name]}.")
+
+
+def _planes(image: np.ndarray) -> np.ndarray:
+    """uint8 [S,S,3] -> float32 [1,3,S,S], -1 to 1."""
+    return image.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
 
 
 def _turned(vectors: np.ndarray, angle: float) -> np.ndarray:

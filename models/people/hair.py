@@ -27,7 +27,7 @@ class Strands:
         """Points float32 [S,K,3] on a head of fine vertices [n1,3]."""
         corners = head.triangles[self.triangles]
         roots = np.einsum("sk,skd->sd", self.weights, vertices[corners])
-        turned = np.matmul(self.offsets, _frames(vertices, corners).transpose(0, 2, 1))
+        turned = np.matmul(self.offsets, triangle_frames(vertices, corners).transpose(0, 2, 1))
         return (roots[:, None] + turned).astype(np.float32)
 
 
@@ -45,12 +45,12 @@ class Roots:
 
     def grown(self, head: Head, points: np.ndarray) -> Strands:
         """Strands of points [S,K,3] on the resting head, the first at the roots."""
-        frames = _frames(head.rest, head.triangles[self.triangles])
+        frames = triangle_frames(head.rest, head.triangles[self.triangles])
         offsets = np.matmul(points - points[:, :1], frames)
         return Strands(self.triangles, self.weights.astype(np.float32), offsets.astype(np.float32))
 
 
-def _frames(vertices: np.ndarray, corners: np.ndarray) -> np.ndarray:
+def triangle_frames(vertices: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """Each triangle's own axes as columns, [S,3,3]: along its first side, across, out."""
     a, b, c = (vertices[corners[:, k]] for k in range(3))
     along = b - a

@@ -141,7 +141,8 @@ def _outermost(at: np.ndarray, radius: np.ndarray, skin: np.ndarray) -> np.ndarr
 
 def _places(size: int, at: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each texel's point of the average head float32 [N,N,3], and other values [k,N,N], from known places [n,2]."""
-    around = np.concatenate([at, at - (1, 0), at + (1, 0)])
+    once_round = np.array([1.0, 0.0])
+    around = np.concatenate([at, at - once_round, at + once_round])
     near = (around[:, 0] > -0.1) & (around[:, 0] < 1.1)
     grid = (np.arange(size) + 0.5) / size
     u, v = np.meshgrid(grid, grid)

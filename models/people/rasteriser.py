@@ -114,6 +114,8 @@ class Rasteriser:
                 [head.triangles[part == TONGUE], teeth_quads[:, [0, 1, 2]], teeth_quads[:, [0, 2, 3]]]
             ),
         }
+        # What lies in front comes first and hides the rest before that is shaded.
+        indices = {name: index[np.argsort(rest[index, 1].mean(1), kind="stable")] for name, index in indices.items()}
         self.arrays = {name: self._array(self.programs[name], index) for name, index in indices.items()}
         coarse = head.quads.reshape(-1, 4, 4)[:, :, 0]
         coarse = coarse[np.isin(head.quad_part[::4], (SKIN, *EYES))]
@@ -207,7 +209,7 @@ class Rasteriser:
         clip = camera.clip().T
         self.target.use()
         self.target.clear(0, 0, 0, 0)
-        context.enable_only(moderngl.DEPTH_TEST)
+        context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
         textures = (self.noise, *self.shadows, *self.maps)
         names = ("noise_map", "key_shadow", "fill_shadow", "colour_map", "relief_map", "folds_map_a", "folds_map_b")
         for unit, texture in enumerate(textures):

@@ -1,7 +1,7 @@
 #version 330
 in vec3 p, n, at;  // at: direction from the eyeball's centre, in the eye's own frame, -y ahead
 in vec2 masked;
-in float sky;
+in vec3 open_;
 out vec4 colour;
 uniform vec3 iris, iris_inner, white;
 uniform float iris_angle, pupil, fibres, limbus, veins, seed;
@@ -40,15 +40,13 @@ void main() {
     vec3 powers = vec3(1.0, h.x, h.x * h.x);
     float below = dot(lid_top[e], powers) - h.z, above = h.z - dot(lid_bottom[e], powers);
     float open = (0.25 + 0.75 * smoothstep(-0.02, 0.30, below)) * (0.6 + 0.4 * smoothstep(-0.02, 0.12, above));
-    float s1 = seen(key_shadow, to_key, p + n * 0.001, 0.01 + 0.02 * softness), s2 = seen(fill_shadow, to_fill, p + n * 0.001, 0.02);
-    s1 = mix(0.2, 1.0, s1) * open;
-    s2 = mix(0.2, 1.0, s2) * open;
+    float s1 = mix(0.2, 1.0, open_.y) * open, s2 = mix(0.2, 1.0, open_.z) * open;
     vec3 lit = around(normal) * open + key_colour * wrapped(dot(normal, key)) * s1 + fill_colour * wrapped(dot(normal, fill)) * s2;
     vec3 c = albedo * lit * 0.95;
     float wet = 0.9 * open;
     c += wet * (key_colour * s1 * max(dot(cornea, key), 0.0) * min(gloss(cornea, key, v, 0.11), 12.0) + fill_colour * s2 * max(dot(cornea, fill), 0.0) * min(gloss(cornea, fill, v, 0.16), 6.0));
     vec3 mirrored = reflect(-v, cornea);
     float window = smoothstep(0.30, 0.36, mirrored.z) * smoothstep(0.75, 0.68, mirrored.z) * smoothstep(0.42, 0.36, abs(mirrored.x - 0.25));
-    c += wet * around(mirrored) * (0.03 + 0.35 * pow(1.0 - max(dot(cornea, v), 0.0), 5.0) + 0.12 * window);
+    c += wet * around(mirrored) * (0.03 + 0.35 * grazing(dot(cornea, v)) + 0.12 * window);
     colour = vec4(shown(c), 1.0);
 }

@@ -1,7 +1,7 @@
 #version 330
 in vec3 p, n, at;
 in vec2 masked;  // gum, tongue
-in float sky;
+in vec3 open_;
 out vec4 colour;
 uniform vec3 enamel, gum;
 uniform float mouth_open;
@@ -18,7 +18,7 @@ void main() {
     float behind = at.y + 0.021;  // metres behind the incisors
     float reach = exp(-pow(max(behind, 0.0) / mix(0.022, 0.020, tongue), 1.5));
     float open = mouth_open * (0.06 + 0.94 * reach);
-    float s1 = mix(0.35, 1.0, seen(key_shadow, to_key, p + n * 0.001, 0.02)), s2 = mix(0.35, 1.0, seen(fill_shadow, to_fill, p + n * 0.001, 0.02));
+    float s1 = mix(0.35, 1.0, open_.y), s2 = mix(0.35, 1.0, open_.z);
     vec3 lit = around(normal) * open + open * (key_colour * s1 * wrapped(dot(normal, key)) + fill_colour * s2 * wrapped(dot(normal, fill)));
     vec3 c = albedo * lit;
     float rough = mix(0.22, 0.4, tongue);

@@ -12,7 +12,6 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from addon.core.attributes import COMMON
 from addon.core.pack import ANIMATOR, ENCODER
 from addon.core.session import Generator, Source
 
@@ -42,7 +41,8 @@ def cost(generator: Generator, source: Source, targets: np.ndarray) -> Cost:
         encoder = pack.read(ENCODER)
         parameters += weights(encoder)
         size = source.crop.size
-        known = {"image": (1, 3, size, size), "landmarks": (1, 478, 3), "source_vector": (1, len(COMMON))}
+        width = len(pack.attributes)
+        known = {"image": (1, 3, size, size), "landmarks": (1, 478, 3), "source_vector": (1, width)}
         wanted = [i.name for i in onnx.load_from_string(encoder).graph.input]
         encode = operations(encoder, {name: np.zeros(known[name], np.float32) for name in wanted}) / 1e9
     return Cost(parameters, flops / 1e9, encode, _milliseconds(generator, source, targets), generator.device)

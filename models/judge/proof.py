@@ -1,0 +1,142 @@
+"""The judges' own trial, before they judge: on people they never saw, on ramps, under jitter, and with wrong labels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from addon.core.attributes import AT_POSE, AT_UNITS, COMMON, INDEX, NAMES, UNITS
+from addon.core.faces.landmarks import region_of
+from addon.core.faces.picture import Picture
+
+from . import augment, metrics
+from .estimator import BRANCHES, Estimator, attributes
+from .features import FeatureReader, Features
+from .ramps import Ramps
+from .reading import branch, look
+from .views import Views
+
+EDGES = np.array([0.0, 0.125, 0.375, 0.625, 0.875, 1.01])
+BACK = 0.03  # a reading may fall so far from one level to the next and still count as rising
+RISE = 0.15  # what a ramp must gain in all
+JITTERS = 6  # of each view: 3 % shift, 5 % scale, JPEG 70
+QUALITY = 70
+LOOKED_AT = 16
+
+
+def see(views: Views, reader: FeatureReader) -> Features:
+    """Features of all views, looked at as a movie's frames are."""
+    parts = []
+    for start in tqdm(range(0, len(views), LOOKED_AT), desc="looking", unit="batch"):
+        chosen = range(start, min(start + LOOKED_AT, len(views)))
+        pictures = [Picture(views.picture(i)) for i in chosen]
+        parts.append(look(reader, pictures, [region_of(views.landmarks[i]) for i in chosen]))
+    return Features.joined(parts)
+
+
+def agreement(net: Estimator, seen: Features, true: np.ndarray, name: str = BRANCHES[0]) -> dict[str, np.ndarray]:
+    """MAE, Pearson, ICC(3,1), CCC and slope of a branch's readings against the true vectors [N,25], each [25] in the
+    order of NAMES; `bins` [25,5]: the mean reading where the truth lies about 0, .25, .5, .75 and 1."""
+    read = attributes(branch(net, seen, name), seen.turn)
+    out = {
+        "mae": metrics.mae(read, true),
+        "r": metrics.pearson(read, true),
+        "icc": metrics.icc(read, true),
+        "ccc": metrics.ccc(read, true),
+        "slope": metrics.slope(read, true),
+    }
+    out["bins"] = np.array([metrics.binned(read[:, i], true[:, i], EDGES)[0] for i in range(len(NAMES))])
+    return out
+
+
+def ramp_readings(net: Estimator, ramps: Ramps, reader: FeatureReader) -> np.ndarray:
+    """float32 [P,U,5]: what is read of the unit that is ramped."""
+    out = np.zeros(ramps.landmarks.shape[:3], np.float32)
+    for p, person in enumerate(tqdm(ramps.pictures, desc="ramps", unit="person")):
+        for u, pictures in enumerate(person):
+            regions = [region_of(points) for points in ramps.landmarks[p, u]]
+            seen = look(reader, [Picture(picture) for picture in pictures], regions)
+            out[p, u] = attributes(branch(net, seen), seen.turn)[:, INDEX[UNITS[u]]]
+    return out
+
+
+def monotone(read: np.ndarray) -> np.ndarray:
+    """float64 [U]: share of the people whose readings [P,U,L] never fall by more than BACK and rise by RISE in all."""
+    steps = np.diff(read, axis=-1)
+    return ((steps > -BACK).all(-1) & (read[..., -1] - read[..., 0] > RISE)).mean(0)
+
+
+def jitter(net: Estimator, views: Views, reader: FeatureReader, seed: int = 0) -> np.ndarray:
+    """float64 [25]: the standard deviation of what is read of one view under other crops and JPEG 70, mean of views."""
+    rng = np.random.default_rng(seed)
+    spread = []
+    for i in tqdm(range(len(views)), desc="jitter", unit="view"):
+        pictures, regions = [], []
+        for _ in range(JITTERS):
+            picture, points = jittered(rng, views.picture(i), views.landmarks[i])
+            pictures.append(Picture(picture))
+            regions.append(region_of(points))
+        seen = look(reader, pictures, regions)
+        spread.append(attributes(branch(net, seen), seen.turn).std(0))
+    return np.mean(spread, axis=0)
+
+
+def jittered(rng: np.random.Generator, picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(uint8 [S,S,3], landmarks [478,3]) of the same face in a crop that lies elsewhere, kept as JPEG."""
+    size = len(picture)
+    scale = np.exp(rng.uniform(-augment.SCALE, augment.SCALE))
+    shift = rng.uniform(-augment.SHIFT, augment.SHIFT, 2) * size + (1 - scale) * (size - 1) / 2
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    moved = cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return augment.jpeg(moved, QUALITY), np.concatenate([points[:, :2] * scale + shift, points[:, 2:] * scale], 1)
+
+
+def lines(
+    found: dict[str, np.ndarray], ramps: np.ndarray | None, shaken: np.ndarray, shuffled: dict[str, np.ndarray] | None
+) -> list[str]:
+    """The tables for a person to read: one row a unit, then means, then the head's angles."""
+    rising = None if ramps is None else monotone(ramps)
+    head = "unit     MAE     r   ICC   CCC slope | read at 0  .25   .5  .75    1 | rising  jitter  shuffled r"
+    out = [head, "-" * len(head)]
+    for i, unit in enumerate(UNITS):
+        at = INDEX[unit]
+        bins = " ".join(_cell(v, 4) for v in found["bins"][at])
+        wrong = np.nan if shuffled is None else shuffled["r"][at]
+        rise = np.nan if rising is None else 100 * rising[i]
+        out.append(
+            f"{unit}  {_figures(found, at)} |      {bins} | {_cell(rise, 5, 0)}%  {shaken[at]:6.3f}  {_cell(wrong, 8)}"
+        )
+    for title, units in (("mean 17", COMMON[3:]), ("mean 20", UNITS)):
+        at = [INDEX[unit] for unit in units]
+        rise = np.nan if rising is None else 100 * rising[[UNITS.index(unit) for unit in units]].mean()
+        wrong = np.nan if shuffled is None else np.nanmean(shuffled["r"][at])
+        figures = " ".join(_cell(float(np.nanmean(found[name][at])), 5) for name in ("mae", "r", "icc", "ccc", "slope"))
+        out.append(f"{title} {figures} |{' ' * 30} | {_cell(rise, 5, 0)}%  {shaken[at].mean():6.3f}  {_cell(wrong, 8)}")
+    for i, name in enumerate(NAMES):
+        if name in NAMES[AT_POSE] or name not in UNITS:
+            degrees = np.degrees(found["mae"][i])
+            out.append(
+                f"{name:11} off {degrees:5.2f} degrees, r {found['r'][i]:.3f}, slope {found['slope'][i]:.2f}, "
+                f"jitter {np.degrees(shaken[i]):.2f} degrees"
+            )
+    return out
+
+
+def _figures(found: dict[str, np.ndarray], at: int) -> str:
+    return " ".join(_cell(found[name][at], 5) for name in ("mae", "r", "icc", "ccc", "slope"))
+
+
+def _cell(value: float, width: int, digits: int = 2) -> str:
+    return "-".rjust(width) if np.isnan(value) else f"{value:{width}.{digits}f}"
+
+
+def by_branch(net: Estimator, seen: Features, true: np.ndarray) -> list[str]:
+    """What each branch can: mean r over the 17 units, and the units that it reads best of the three."""
+    read = {name: agreement(net, seen, true, name)["r"][AT_UNITS][: len(COMMON) - 3] for name in BRANCHES}
+    best = np.argmax(np.nan_to_num(np.stack(list(read.values())), nan=-1), axis=0)
+    return [
+        f"{name:10} r {np.nanmean(values):.3f}, best at "
+        + (", ".join(UNITS[i] for i in np.flatnonzero(best == k)) or "none")
+        for k, (name, values) in enumerate(read.items())
+    ]

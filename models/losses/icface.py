@@ -19,10 +19,11 @@ from addon.core.attributes import AT_POSE
 
 from ..batch import Batch
 from ..judge import identity as identity_judge
+from ..networks.blocks import warp
 from ..networks.icface import Drawn, ICface, ICfaceConfig, facial_attributes
 from ..networks.vgg import load_features
 from .objective import Generated
-from .relative import relative_error
+from .relative import missed_points, relative_error
 
 POSE_NOISE = 0.2  # radians for each unit of noise
 VGG19_LAYERS = (1, 3, 5, 9, 13)  # released: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1
@@ -53,9 +54,10 @@ class ICfaceLosses:
     pair_neutral: float = 0.0  # G_N's image against the person's neutral face
     pair_target: float = 0.0  # G_A's image against the target
     exact_share: float = 0.0  # of the samples: their exact neutral face goes to G_A in the place of G_N's
-    points: float = 0.0  # what the flows miss at landmarks
+    points: float = 0.0  # what both flows together miss at landmarks
     vector_noise: float = 0.0  # of the units that G_N is told, standard deviation: fits on photos are not exact
-    head_rate: float = 1.0  # of the learning rate, for heads that add to pixels or move them
+    head_rate: float = 1.0  # of the learning rate, for the heads of colour and fine flow beside a warp
+    flow_rate: float = 1.0  # the same, for the coarse flow
 
 
 # The terms, by their equations
@@ -164,13 +166,14 @@ class ICfaceObjective:
 
     def parameters(self, phase: str) -> list[dict]:
         names = ("neutralizer", "animator") if phase == "generators" else (phase,)
-        body, heads = [], []
+        body, heads, flows = [], [], []
         for name in names:
             for key, parameter in self.networks[name].named_parameters():
-                apart = self.networks.config.warp and key.startswith(("colour", "flow"))
-                (heads if apart else body).append(parameter)
-        groups = [{"params": body, "scale": 1.0}]
-        return [*groups, {"params": heads, "scale": self.losses.head_rate}] if heads else groups
+                apart = self.networks.config.warp
+                group = flows if key.startswith("coarse") else heads if key.startswith(("colour", "fine")) else body
+                (group if apart else body).append(parameter)
+        groups = [(body, 1.0), (heads, self.losses.head_rate), (flows, self.losses.flow_rate)]
+        return [{"params": params, "scale": scale} for params, scale in groups if params]
 
     def terms(self, phase: str, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Named after eq. 5's, with what they are of: N is G_N's image, A is G_A's, x the driving image. None for D
@@ -277,6 +280,10 @@ class ICfaceObjective:
             found["R_A"] = losses.reconstruction * F.l1_loss(target.image, batch.target)
         if losses.pair_target:
             found["pair_A"] = losses.pair_target * relative_error(target.image, start.detach(), batch.target).mean()
+        if losses.points:
+            flow = target.flow if neutral is None else target.flow + warp(neutral.flow, target.flow)
+            missed = missed_points(flow, batch.points, batch.target_points)
+            found["points"] = losses.points * missed.mean()
         return found
 
     def _shared_terms(self, name: str, batch: Batch, image: Tensor, asked: Tensor, critic: bool) -> dict[str, Tensor]:

@@ -20,6 +20,8 @@ from . import blocks
 ATTRIBUTES = len(COMMON)  # sec. 3: three angles and 17 Action Units
 WIDEST = 0.7  # radians, released: -0.7..0.7 become 0..1
 LOUDNESS = 0.1  # of a colour head whose output is added to a picture
+QUIET = 0.005  # standard deviation of its first weights
+FINE = 0.02  # half image widths for each unit of the fine flow
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class ICfaceConfig:
     """Sizes and switches. As it stands: the paper, with the released code's sizes where the paper gives none."""
 
     width: int = 128  # channels of the first convolution, released
+    downs: int = 2  # halvings before the residual blocks, each with twice the channels, released
     blocks: int = 6  # residual blocks, released
     kernel: int = 7  # of the first and the last convolution, released
     norm: str = "batch"  # "batch" (released), "instance", "none"
@@ -42,6 +45,7 @@ class ICfaceConfig:
     source_vector: bool = False  # G_N is told the photo's own vector, so that its planes hold a change, too
     turn: bool = False  # pictures go through the turn of a rigid head before a generator sees them
     warp: bool = False  # a generator moves the picture's pixels by a flow, then adds a change of colour
+    skip: bool = False  # heads see the first convolution's features, too
 
 
 class Drawn(NamedTuple):
@@ -95,20 +99,22 @@ class Generator(nn.Module):
             return [kind(a, b, *shape, bias=norm == "none", **more), blocks.normalised(b, norm), nn.ReLU()]
 
         self.stem = nn.Sequential(wide, *convolution(nn.Conv2d, 3 * pixels + planes, w, before, config.kernel))
-        self.down = nn.Sequential(
-            *convolution(nn.Conv2d, w, 2 * w, before, 3, 2, 1),
-            *convolution(nn.Conv2d, 2 * w, 4 * w, before, 3, 2, 1),
-        )
-        self.blocks = nn.Sequential(*(Residual(4 * w, config) for _ in range(config.blocks)))
-        self.up = nn.Sequential(
-            *convolution(nn.ConvTranspose2d, 4 * w, 2 * w, config.norm, 3, 2, 1, output_padding=1),
-            *convolution(nn.ConvTranspose2d, 2 * w, w, config.norm, 3, 2, 1, output_padding=1),
-        )
-        self.colour = nn.Sequential(wide, nn.Conv2d(w, 3 * pixels, config.kernel))
+        self.down, self.up = nn.Sequential(), nn.ModuleList()
+        for i in range(config.downs):
+            self.down.extend(convolution(nn.Conv2d, w << i, 2 * w << i, before, 3, 2, 1))
+        self.blocks = nn.Sequential(*(Residual(w << config.downs, config) for _ in range(config.blocks)))
+        for i in reversed(range(config.downs)):
+            doubling = convolution(nn.ConvTranspose2d, 2 * w << i, w << i, config.norm, 3, 2, 1, output_padding=1)
+            self.up.append(nn.Sequential(*doubling))
+        seen = 2 * w if config.skip else w
+        self.colour = nn.Sequential(wide, nn.Conv2d(seen, 3 * pixels, config.kernel))
         if config.init_std is not None:
             self.apply(lambda module: _normal(module, config.init_std))
         if config.warp:
-            self.flow = blocks.FlowHead(4 * w)
+            self.coarse = blocks.FlowHead(2 * w + planes)
+            self.fine = blocks.FlowHead(seen, FINE)
+            nn.init.normal_(self.colour[-1].weight, std=QUIET)
+            nn.init.zeros_(self.colour[-1].bias)
 
     def forward(self, image: Tensor, have: Tensor, wanted: Tensor, points: Tensor | None = None) -> Drawn:
         """image [B,3,S,S]; the vector [B,20] that it shows, as far as it is known, and the one wanted; its landmarks
@@ -124,11 +130,18 @@ class Generator(nn.Module):
         else:  # sec. 3: the attribute vector is spatially replicated
             planes = blocks.constant_planes(facial_attributes(wanted), size // config.fold)
         joined = torch.cat([F.pixel_unshuffle(picture, config.fold), planes], 1)  # L, [B,23,S,S] in the paper
-        features = self.blocks(self.down(self.stem(joined)))  # [B,4w,S/4,S/4]
-        colour = F.pixel_shuffle(self.colour(self.up(features)).float(), config.fold)  # [B,3,S,S]
+        first = self.stem(joined)
+        features = self.blocks(self.down(first))  # [B,4w,S/4,S/4]
+        for double in self.up:
+            before, features = features, double(features)
+        if config.skip:
+            features = torch.cat([features, first], 1)
+        colour = F.pixel_shuffle(self.colour(features).float(), config.fold)  # [B,3,S,S]
         if not config.warp:
             return Drawn(torch.tanh(colour))
-        flow = _followed(blocks.enlarged(self.flow(features), size), turn)
+        coarse = self.coarse(torch.cat([before, F.avg_pool2d(planes, 2)], 1))  # [B,2,S/2,S/2]
+        flow = blocks.enlarged(coarse, size) + blocks.enlarged(self.fine(features), size)
+        flow = _followed(flow, turn)
         change = 2 * torch.tanh(LOUDNESS * colour)
         return Drawn((blocks.warp(image, flow) + change).clamp(-1, 1), flow, change)
 

@@ -41,6 +41,7 @@ MOVED = replace(
     source_vector=True,
     turn=True,
     warp=True,
+    skip=True,
 )
 PRINTED = ICfaceLosses(identity_by="head")
 RELEASED = ICfaceLosses(
@@ -225,7 +226,9 @@ PAIRS = ICfaceLosses(
     pair_target=1.0,
     exact_share=0.5,
     vector_noise=0.05,
+    points=1.0,
     head_rate=0.5,
+    flow_rate=0.2,
 )
 
 
@@ -237,7 +240,8 @@ PAIRS = ICfaceLosses(
         (STEADY, RELEASED, "discriminator", {"adv_N", "adv_A", "penalty", "FA_x", "I_x"}),
         (STEADY, RELEASED, "animator", {"adv_A", "FA_A", "I_A", "R_A"}),
         (STEADY, RELEASED, "neutralizer", {"adv_N", "FA_N", "I_N", "R_N", "R_A", "perceptual_N"}),
-        (MOVED, PAIRS, "generators", {"pair_N", "pair_A"}),
+        (MOVED, PAIRS, "generators", {"pair_N", "pair_A", "points"}),
+        (replace(MOVED, neutralizer=False), PAIRS, "animator", {"pair_A", "points"}),
     ],
 )
 def test_each_term_alone_falls_on_one_batch(network, weights, phase, terms):
@@ -289,6 +293,30 @@ def test_each_phase_trains_what_it_names():
     assert gradients(staged, "neutralizer") == {"neutralizer"} and gradients(staged, "animator") == {"animator"}
 
 
+def test_heads_that_move_pixels_have_rates_of_their_own():
+    system = objective(MOVED, PAIRS)
+    groups = {g["scale"]: {id(p) for p in g["params"]} for g in system.parameters("generators")}
+    generators = [system.networks[name] for name in ("neutralizer", "animator")]
+    assert groups.keys() == {1.0, 0.5, 0.2}
+    assert groups[0.2] == {id(p) for g in generators for p in g.coarse.parameters()}
+    assert groups[0.5] == {id(p) for g in generators for head in (g.colour, g.fine) for p in head.parameters()}
+    assert [g["scale"] for g in objective(PAPER, replace(PRINTED, head_rate=0.5)).parameters("generators")] == [1.0]
+
+
+def test_points_are_missed_by_both_flows_together():
+    """Flows that are known: G_N's 2 pixels to the right everywhere, G_A's 3 down."""
+    system, pairs = objective(replace(MOVED, turn=False), PAIRS), batch(SIZE, PEOPLE)
+    for name, shift in (("neutralizer", (2.0, 0.0)), ("animator", (0.0, 3.0))):
+        coarse = system.networks[name].coarse
+        for head in (coarse.flow, system.networks[name].fine.flow):
+            nn.init.zeros_(head.weight)
+        coarse.flow.bias.data = torch.tensor(shift) * (2 / SIZE) / coarse.scale
+    there = pairs.target_points + torch.tensor([2.0, 3.0, 0.0])
+    right, wrong = replace(pairs, points=there), replace(pairs, points=there + torch.tensor([1.0, 0.0, 0.0]))
+    assert system.terms("generators", right, 1.0)["points"] < 1e-3
+    assert system.terms("generators", wrong, 1.0)["points"].item() == pytest.approx(0.5 / (3 + 0.3 * SIZE / 128), 1e-2)
+
+
 def test_without_the_neutraliser_g_a_works_on_the_photo():
     system, pairs = objective(replace(PAPER, neutralizer=False)), batch(SIZE, PEOPLE)
     assert "neutralizer" not in system.networks and system.phases(0) == ("discriminator", "animator")
@@ -309,7 +337,7 @@ def test_the_critic_waits_where_it_is_told_to():
 
 
 def test_exact_neutral_faces_go_to_the_animator():
-    system, pairs = objective(STEADY, replace(PAIRS, exact_share=1.0)), batch(SIZE, PEOPLE)
+    system, pairs = objective(STEADY, replace(PAIRS, exact_share=1.0, points=0.0)), batch(SIZE, PEOPLE)
     points = system.networks.neutral_points(pairs.source, pairs.points)
     drawn = system.networks.animate(pairs.neutral, pairs.wanted, points).image
     expected = losses.relative_error(drawn, pairs.neutral, pairs.target).mean()
@@ -355,20 +383,23 @@ def test_what_g_n_is_told_of_the_photo(changes, hears_units, hears_pose):
     assert torch.equal(base, smile) != hears_units and torch.equal(base, turned) != hears_pose
 
 
+def heads(generator: Generator) -> list[nn.Conv2d]:
+    return [generator.colour[-1], generator.coarse.flow, generator.fine.flow]
+
+
 def test_moved_pixels_start_as_the_photo_and_turn_with_the_head():
     pairs = batch(SIZE, PEOPLE)
     networks = quiet(MOVED)
-    for generator in (networks["animator"], networks["neutralizer"]):
-        nn.init.zeros_(generator.colour[-1].weight)
-        nn.init.zeros_(generator.colour[-1].bias)
-        nn.init.zeros_(generator.flow.flow.weight)
+    for head in heads(networks["animator"]):
+        nn.init.zeros_(head.weight)
     still = networks.animate(pairs.image, torch.zeros(PEOPLE, 20), pairs.points)
     assert torch.allclose(still.image, pairs.image, atol=1e-5) and still.flow.abs().max() == 0
     asked = vector(pose_yaw=0.3).expand(PEOPLE, -1)
     turn = enlarged(rigid_flow(pairs.points, torch.zeros_like(asked), asked, SIZE), SIZE)
     assert torch.allclose(networks.animate(pairs.image, asked, pairs.points).flow, turn, atol=1e-6)
     without = quiet(MOVED, turn=False)
-    nn.init.zeros_(without["animator"].flow.flow.weight)
+    for head in heads(without["animator"]):
+        nn.init.zeros_(head.weight)
     assert without.animate(pairs.image, asked, pairs.points).flow.abs().max() == 0
 
 

@@ -54,8 +54,7 @@ class GANimation:
     def parameters(self, phase: str) -> list[dict]:
         if phase == "critic":
             return [{"params": list(self.critic.parameters()), "scale": 1.0}]
-        heads = [h for h in (self.generator.colour, self.generator.attention, self.generator.fine) if h is not None]
-        heads = [p for head in heads for p in head.parameters()]
+        heads = list(self.generator.heads.parameters())
         coarse = [] if self.generator.coarse is None else list(self.generator.coarse.parameters())
         apart = {id(p) for p in (*heads, *coarse)}
         body = [p for p in self.generator.parameters() if id(p) not in apart]

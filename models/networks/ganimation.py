@@ -19,6 +19,7 @@ from . import blocks
 
 LOUDNESS = 0.1  # of the fine heads' change of colour
 FLOW_LOUDNESS = 0.01  # of the fine heads' flow
+ROUND = 32  # channels: processors take several times as long over a few less
 WAKES = 0.05  # change of a value from which on the gate is open
 FULLY_SYNTHETIC = 0.5  # change of colour, of -1..1, from which on a pixel counts as not the photo's own
 
@@ -30,15 +31,16 @@ class GANimationConfig:
     width: int = 64  # channels of the first convolution, sec. 5 (released)
     downs: int = 2  # halvings before the residual blocks, each with twice the channels
     blocks: int = 6  # residual blocks (released)
-    kernel: int = 7  # of the first convolution and the heads
+    kernel: int = 7  # of the first convolution
+    head_kernel: int = 7  # of the heads
     critic_width: int = 64  # channels of the critic's first convolution (released)
     critic_layers: int = 6  # halvings: Y_I is H/2^6 x W/2^6, sec. 4.1
     pose: bool = False  # True: the vector holds head pose, too; the paper has Action Units alone
 
     # What the paper does not have.
     fold: int = 1  # pixels a side that become channels before the first convolution
-    stem_norm: bool = True  # False: nothing before the residual blocks is normalised, so that planes are heard
-    painted: bool = False  # planes: each value painted where it acts, with the places themselves; FiLM in the blocks
+    stem_norm: bool = True  # False: nothing before the residual blocks is normalised
+    painted: bool = False  # planes: each value painted where it acts, with the places, before the blocks; and FiLM
     difference: bool = False  # the condition is what changes, not where it leads
     change: bool = False  # C is the photo plus a change, so that an open mask costs nothing
     flow: bool = False  # the photo's pixels move before eq. 1
@@ -70,56 +72,62 @@ class Generator(nn.Module):
     def __init__(self, config: GANimationConfig):
         super().__init__()
         self.config = config
-        values = self.values = len(COMMON) - (0 if config.pose else AT_POSE.stop)
-        planes = blocks.PAINTED + blocks.MAPS if config.painted else values
+        values = len(COMMON) - (0 if config.pose else AT_POSE.stop)
         norm = "instance" if config.stem_norm else "none"
-        width, pad = config.width, config.kernel // 2
+        width = config.width
 
         def layer(convolution, channels: int, norm: str):
             return nn.Sequential(convolution, blocks.normalised(channels, norm), nn.ReLU(inplace=True))
 
-        stem = nn.Conv2d(3 * config.fold**2 + planes, width, config.kernel, padding=pad, bias=norm == "none")
+        given = 3 * config.fold**2 + (0 if config.painted else values)
+        stem = nn.Conv2d(given, width, config.kernel, padding=config.kernel // 2, bias=norm == "none")
         self.stem = layer(stem, width, norm)
         self.down = nn.Sequential()
         for _ in range(config.downs):
             halving = nn.Conv2d(width, 2 * width, 4, stride=2, padding=1, bias=norm == "none")
             self.down.append(layer(halving, 2 * width, norm))
             width *= 2
-        film = values if config.painted else 0
-        self.blocks = nn.ModuleList(blocks.Residual(width, values=film) for _ in range(config.blocks))
-        self.coarse = blocks.FlowHead(width + (blocks.PAINTED if config.painted else 0)) if config.flow else None
+        planes = blocks.PAINTED + blocks.MAPS if config.painted else 0
+        self.told = layer(nn.Conv2d(width + planes, width, 3, padding=1), width, "none") if planes else None
+        self.blocks = nn.ModuleList(
+            blocks.Residual(width, values=values if planes else 0) for _ in range(config.blocks)
+        )
+        self.coarse = blocks.FlowHead(width + planes) if config.flow else None
         self.up = nn.Sequential()
         for _ in range(config.downs):
             doubling = nn.ConvTranspose2d(width, width // 2, 4, stride=2, padding=1, bias=False)
             self.up.append(layer(doubling, width // 2, "instance"))
             width //= 2
+        # The heads of sec. 5, colour, attention and fine flow, as one convolution: the same numbers, made faster.
+        self.parts = [count * config.fold**2 for count in ((3, 1, 2) if config.flow else (3, 1))]
+        wide = sum(self.parts) if config.fold == 1 else -(-sum(self.parts) // ROUND) * ROUND
         seen = width * (2 if config.skip else 1)
-        heads = config.fold**2
-        self.colour = nn.Conv2d(seen, 3 * heads, config.kernel, padding=pad, bias=config.change)
-        self.attention = nn.Conv2d(seen, heads, config.kernel, padding=pad, bias=True)
-        self.fine = nn.Conv2d(seen, 2 * heads, config.kernel, padding=pad) if config.flow else None
-        for head in (self.colour, self.attention, self.fine):
-            if head is not None and config.change:
-                nn.init.normal_(head.weight, std=0.005)
-                nn.init.zeros_(head.bias)
-        nn.init.constant_(self.attention.bias, -config.open_mask)
+        self.heads = nn.Conv2d(seen, wide, config.head_kernel, padding=config.head_kernel // 2)
+        nn.init.zeros_(self.heads.bias)
+        if config.change:
+            nn.init.normal_(self.heads.weight, std=0.005)
+        nn.init.constant_(self.heads.bias[self.parts[0] : sum(self.parts[:2])], -config.open_mask)
 
     def condition(self, source: Tensor, wanted: Tensor) -> Tensor:
-        """Of vectors [B,20], absolute: what the network is told, [B,20], without pose where it has none."""
+        """Of vectors [B,20], absolute: what the network is told, [B,20], no pose where it has none."""
         told = wanted - source if self.config.difference else wanted
         if not self.config.pose:
             told = torch.cat([torch.zeros_like(told[:, AT_POSE]), told[:, AT_POSE.stop :]], 1)
         return told
 
+    def named(self, vectors: Tensor) -> Tensor:
+        """[B,20] -> [B,17], or as they are where the network has pose."""
+        return vectors if self.config.pose else vectors[:, AT_POSE.stop :]
+
     def gate(self, source: Tensor, wanted: Tensor) -> Tensor:
         """[B,1,1,1]: 0 where nothing that the network is told changes, 1 from WAKES on."""
-        change = (wanted - source).abs()
-        change = change if self.config.pose else change[:, AT_POSE.stop :]
-        return (change.amax(1) / WAKES).clamp(max=1).view(-1, 1, 1, 1)
+        change = self.named(wanted - source).abs().amax(1)
+        return (change / WAKES).clamp(max=1).view(-1, 1, 1, 1)
 
     def places(self, points: Tensor, size: int) -> Tensor | None:
-        """Of landmarks [B,478,3]: the maps at the first convolution's resolution, once a source."""
-        return blocks.place_maps(points, size, self.config.fold) if self.config.painted else None
+        """Of landmarks [B,478,3]: the maps at the residual blocks' resolution, once a source."""
+        step = self.config.fold * 2**self.config.downs
+        return blocks.place_maps(points, size, step) if self.config.painted else None
 
     def forward(self, image: Tensor, source: Tensor, wanted: Tensor, points: Tensor, maps: Tensor | None) -> Masks:
         """image [B or 1,3,S,S] in -1..1, its vector [B or 1,20] and landmarks [B or 1,478,3], the wanted vector [B,20],
@@ -127,43 +135,40 @@ class Generator(nn.Module):
         config, size, batch = self.config, image.shape[-1], wanted.shape[0]
         told = self.condition(source, wanted)
         photo = image.expand(batch, -1, -1, -1)
-        folded = F.pixel_unshuffle(image, config.fold).expand(batch, -1, -1, -1)
+        given = F.pixel_unshuffle(image, config.fold)
         if config.painted:
-            planes = blocks.painted(told, maps)  # [B,PAINTED,S/fold,S/fold]
-            given = [folded, planes, maps.expand(batch, -1, -1, -1)]
+            # The photo's features hold nothing of the condition: once a source.
+            first = self.stem(given)
+            planes = torch.cat([blocks.painted(told, maps), maps.expand(batch, -1, -1, -1)], 1)
+            x = self.told(torch.cat([self.down(first).expand(batch, -1, -1, -1), planes], 1))
+            first = first.expand(batch, -1, -1, -1)
         else:
-            given = [folded, blocks.constant_planes(self.spoken(told), size // config.fold)]
-        first = self.stem(torch.cat(given, 1))
-        x = self.down(first)
+            planes = blocks.constant_planes(self.named(told), size // config.fold)
+            first = self.stem(torch.cat([given.expand(batch, -1, -1, -1), planes], 1))
+            x = self.down(first)
         for block in self.blocks:
-            x = block(x, self.spoken(told) if config.painted else None)
+            x = block(x, self.named(told) if config.painted else None)
+
+        last = self.up(x)
+        drawn = self.heads(torch.cat([last, first], 1) if config.skip else last)[:, : sum(self.parts)].float()
+        colour, logit, *fine = (F.pixel_shuffle(part, config.fold) for part in drawn.split(self.parts, 1))
 
         gate = self.gate(source, wanted) if config.gate else 1.0
         base, flow = photo, None
-        last = self.up(x)
-        last = torch.cat([last, first], 1) if config.skip else last
         if config.flow:
-            low = torch.cat([x, F.avg_pool2d(planes, 2**config.downs)], 1) if config.painted else x
-            fine = F.pixel_shuffle(self.fine(last).float(), config.fold)
-            flow = FLOW_LOUDNESS * fine + blocks.enlarged(self.coarse(low), size)
-            flow = gate * flow
+            low = torch.cat([x, planes], 1) if config.painted else x
+            flow = gate * (FLOW_LOUDNESS * fine[0] + blocks.enlarged(self.coarse(low), size))
         if config.turn:
             turn = blocks.enlarged(blocks.rigid_flow(points, source, wanted, size), size)
             flow = turn if flow is None else turn + flow
         if flow is not None:
             base = blocks.warp(photo, flow)
 
-        colour = F.pixel_shuffle(self.colour(last).float(), config.fold)
         colour = base + 2 * torch.tanh(LOUDNESS * colour) if config.change else torch.tanh(colour)
-        logit = F.pixel_shuffle(self.attention(last).float(), config.fold)
         if config.mask_limit:
             logit = config.mask_limit * torch.tanh(logit / config.mask_limit)
         attention = 1 - gate * (1 - torch.sigmoid(logit))
         return Masks(composed(attention, colour, base), attention, colour, base, flow)
-
-    def spoken(self, told: Tensor) -> Tensor:
-        """[B,20] -> [B,values]."""
-        return told if self.config.pose else told[:, AT_POSE.stop :]
 
 
 class Critic(nn.Module):

@@ -23,6 +23,13 @@ class Strands:
     weights: np.ndarray
     offsets: np.ndarray
 
+    @property
+    def lines(self) -> np.ndarray:
+        """int [S,K-1,2]: which points, counted along all strands, are joined."""
+        s, k = self.offsets.shape[:2]
+        index = np.arange(s * k).reshape(s, k)
+        return np.stack([index[:, :-1], index[:, 1:]], -1)
+
     def on(self, head: Head, vertices: np.ndarray) -> np.ndarray:
         """Points float32 [S,K,3] on a head of fine vertices [n1,3]."""
         corners = head.triangles[self.triangles]

@@ -21,6 +21,7 @@ from . import plan
 from .background import background
 from .camera import camera_on, draw_distance
 from .head import load_head
+from .labels import Surveyor, dense_labels
 from .light import draw_light
 from .person import draw_person
 from .photograph import draw_look, photograph
@@ -67,6 +68,7 @@ class Studio:
         self.dataset = dataset
         self.head = load_head(head)
         self.rasteriser = Rasteriser(self.head, dataset.size)
+        self.surveyor = Surveyor(self.rasteriser) if dataset.dense else None
 
     def shoot(self, number: int) -> tuple[dict[str, bytes], dict[str, np.ndarray]]:
         """All views of a person: encoded pictures by name, labels of one row a view."""
@@ -79,15 +81,19 @@ class Studio:
         look = draw_look(rng)
         vectors = plan.plan(data.seed, number, data.views)
         kinds = plan.kinds(data.views)
-        reference = vectors[min(plan.Kind.REFERENCE, data.views - 1)]
-        camera = camera_on(person.body.show(reference).landmarks, draw_distance(rng), data.size, data.side, data.shift)
+        reference = person.body.show(vectors[min(plan.Kind.REFERENCE, data.views - 1)])
+        camera = camera_on(reference.landmarks, draw_distance(rng), data.size, data.side, data.shift)
         images, landmarks = {}, []
         for view, vector in enumerate(vectors):
             posed = person.body.show(vector)
             drawn = self.rasteriser.picture(posed, vector, camera, light)
             composed = drawn[..., :3] + behind * (1 - drawn[..., 3:])
             picture = photograph(composed, look, np.random.default_rng([data.seed, number, 11, view]))
-            images[picture_name(number, view)] = encode(picture)
+            name = picture_name(number, view)
+            images[name] = encode(picture)
+            if self.surveyor:
+                files = dense_labels(self.surveyor, person, reference, posed, camera, drawn[..., 3])
+                images |= {name.replace(".webp", end): content for end, content in files.items()}
             landmarks.append(camera.landmarks(posed.landmarks))
         return images, {
             "person": np.full(data.views, number, np.int64),

@@ -56,7 +56,8 @@ class ICfaceLosses:
     exact_share: float = 0.0  # of the samples: their exact neutral face goes to G_A in the place of G_N's
     points: float = 0.0  # what both flows together miss at landmarks
     vector_noise: float = 0.0  # of the units that G_N is told, standard deviation: fits on photos are not exact
-    head_rate: float = 1.0  # of the learning rate, for the heads of colour and fine flow beside a warp
+    own_share: float = 0.0  # of the two pair terms: what a generator draws itself, beside what it blends with a warp
+    head_rate: float = 1.0  # of the learning rate, for the heads of colour, mask and fine flow beside a warp
     flow_rate: float = 1.0  # the same, for the coarse flow
 
 
@@ -167,11 +168,10 @@ class ICfaceObjective:
     def parameters(self, phase: str) -> list[dict]:
         names = ("neutralizer", "animator") if phase == "generators" else (phase,)
         body, heads, flows = [], [], []
+        parts = {"coarse": flows, "colour": heads, "mask": heads, "fine": heads} if self.networks.config.warp else {}
         for name in names:
             for key, parameter in self.networks[name].named_parameters():
-                apart = self.networks.config.warp
-                group = flows if key.startswith("coarse") else heads if key.startswith(("colour", "fine")) else body
-                (group if apart else body).append(parameter)
+                parts.get(key.split(".")[0], body).append(parameter)
         groups = [(body, 1.0), (heads, self.losses.head_rate), (flows, self.losses.flow_rate)]
         return [{"params": params, "scale": scale} for params, scale in groups if params]
 
@@ -193,7 +193,7 @@ class ICfaceObjective:
 
     def generate(self, batch: Batch) -> Generated:
         _, _, target = self._drawn(batch, "generate")
-        return Generated(target.image)
+        return Generated(target.image, target.mask)
 
     @property
     def _has_critic(self) -> bool:
@@ -268,7 +268,7 @@ class ICfaceObjective:
                 wanted = features(wanted)
             found["perceptual_N"] = losses.perceptual * perceptual_loss(features(neutral.image), wanted)
         if losses.pair_neutral:
-            found["pair_N"] = losses.pair_neutral * relative_error(neutral.image, batch.image, batch.neutral).mean()
+            found |= self._pair_terms("N", losses.pair_neutral, neutral, batch.image, batch.neutral)
         return found
 
     def _animator_terms(
@@ -279,11 +279,19 @@ class ICfaceObjective:
         if losses.reconstruction:  # eq. 4, first term
             found["R_A"] = losses.reconstruction * F.l1_loss(target.image, batch.target)
         if losses.pair_target:
-            found["pair_A"] = losses.pair_target * relative_error(target.image, start.detach(), batch.target).mean()
+            found |= self._pair_terms("A", losses.pair_target, target, start.detach(), batch.target)
         if losses.points:
             flow = target.flow if neutral is None else target.flow + warp(neutral.flow, target.flow)
             missed = missed_points(flow, batch.points, batch.target_points)
             found["points"] = losses.points * missed.mean()
+        return found
+
+    def _pair_terms(self, name: str, weight: float, drawn: Drawn, start: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Errors over the size of the true change from `start` to `target`, of the image and of what was drawn."""
+        own = self.losses.own_share
+        found = {f"pair_{name}": (1 - own) * weight * relative_error(drawn.image, start, target).mean()}
+        if own:
+            found[f"own_{name}"] = own * weight * relative_error(drawn.own, start, target).mean()
         return found
 
     def _shared_terms(self, name: str, batch: Batch, image: Tensor, asked: Tensor, critic: bool) -> dict[str, Tensor]:

@@ -19,9 +19,10 @@ from . import blocks
 
 ATTRIBUTES = len(COMMON)  # sec. 3: three angles and 17 Action Units
 WIDEST = 0.7  # radians, released: -0.7..0.7 become 0..1
-LOUDNESS = 0.1  # of a colour head whose output is added to a picture
-QUIET = 0.005  # standard deviation of its first weights
 FINE = 0.02  # half image widths for each unit of the fine flow
+OPEN = 1.0  # logit of the mask at the start: moved pixels have a share of .73
+STEEPEST = 4.0  # largest logit: a mask never shuts so far that it cannot open again
+QUIET = 0.005  # standard deviation of the mask's first weights
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,19 @@ class ICfaceConfig:
     painted: bool = False  # planes: the change of each attribute, painted where it acts, and the places themselves
     source_vector: bool = False  # G_N is told the photo's own vector, so that its planes hold a change, too
     turn: bool = False  # pictures go through the turn of a rigid head before a generator sees them
-    warp: bool = False  # a generator moves the picture's pixels by a flow, then adds a change of colour
+    warp: bool = False  # a generator moves the picture's pixels by a flow, too, and blends them with what it draws
     skip: bool = False  # heads see the first convolution's features, too
 
 
 class Drawn(NamedTuple):
-    """What a generator draws. image [B,3,S,S], -1..1; flow [B,2,S,S] in half image widths, from where each pixel was
-    fetched relative to its own place, None where nothing moves pixels; change [B,3,S,S]: what was added to them."""
+    """What a generator makes. image [B,3,S,S], -1..1; own [B,3,S,S]: what it drew pixel by pixel, the image in the paper.
+    With a warp: mask [B,1,S,S], the share of moved pixels in the image, and flow [B,2,S,S] in half image widths, from
+    where each was fetched relative to its own place."""
 
     image: Tensor
+    own: Tensor
+    mask: Tensor | None = None
     flow: Tensor | None = None
-    change: Tensor | None = None
 
 
 def facial_attributes(vectors: Tensor) -> Tensor:
@@ -113,8 +116,9 @@ class Generator(nn.Module):
         if config.warp:
             self.coarse = blocks.FlowHead(2 * w + planes)
             self.fine = blocks.FlowHead(seen, FINE)
-            nn.init.normal_(self.colour[-1].weight, std=QUIET)
-            nn.init.zeros_(self.colour[-1].bias)
+            self.mask = nn.Conv2d(seen, pixels, 3, padding=1)
+            nn.init.normal_(self.mask.weight, std=QUIET)
+            nn.init.zeros_(self.mask.bias)
 
     def forward(self, image: Tensor, have: Tensor, wanted: Tensor, points: Tensor | None = None) -> Drawn:
         """image [B,3,S,S]; the vector [B,20] that it shows, as far as it is known, and the one wanted; its landmarks
@@ -136,14 +140,15 @@ class Generator(nn.Module):
             before, features = features, double(features)
         if config.skip:
             features = torch.cat([features, first], 1)
-        colour = F.pixel_shuffle(self.colour(features).float(), config.fold)  # [B,3,S,S]
+        own = torch.tanh(F.pixel_shuffle(self.colour(features).float(), config.fold))  # [B,3,S,S]
         if not config.warp:
-            return Drawn(torch.tanh(colour))
+            return Drawn(own, own)
         coarse = self.coarse(torch.cat([before, F.avg_pool2d(planes, 2)], 1))  # [B,2,S/2,S/2]
         flow = blocks.enlarged(coarse, size) + blocks.enlarged(self.fine(features), size)
         flow = _followed(flow, turn)
-        change = 2 * torch.tanh(LOUDNESS * colour)
-        return Drawn((blocks.warp(image, flow) + change).clamp(-1, 1), flow, change)
+        logit = F.pixel_shuffle(self.mask(features).float(), config.fold)
+        mask = torch.sigmoid(STEEPEST * torch.tanh((logit + OPEN) / STEEPEST))
+        return Drawn(own + mask * (blocks.warp(image, flow) - own), own, mask, flow)
 
 
 def _followed(flow: Tensor, turn: Tensor | None) -> Tensor:
@@ -239,43 +244,54 @@ class ICface(nn.ModuleDict):
 # What a pack is made of: G_N once a source, G_A every frame.
 
 ENCODER_INPUTS = ("image", "landmarks", "source_vector")
-STATE = ("neutral", "neutral_points")
+STATE = ("neutral", "photo_share", "neutral_points")
 EDGE = 0.12  # of the side: where the drawn square fades into the photo
 
 
 class Encode(nn.Module):
-    """The source's neutral face, and where its landmarks lie there."""
+    """The source's neutral face, how far its pixels are the photo's, and where its landmarks lie in it."""
 
-    def __init__(self, networks: ICface):
+    def __init__(self, networks: ICface, photo: bool = True):
+        """photo: False leaves moved pixels out: what G_N draws itself."""
         super().__init__()
-        self.networks = networks
+        self.networks, self.photo = networks, photo
 
-    def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """image [1,3,S,S] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> STATE."""
         points = self.networks.neutral_points(source_vector, landmarks)
+        share = torch.zeros_like(image[:, :1])
         if not self.networks.config.neutralizer:
-            return image, points
-        return self.networks.neutralise(image, source_vector, landmarks).image, points
+            return image, share + 1, points
+        drawn = self.networks.neutralise(image, source_vector, landmarks)
+        if drawn.mask is None or not self.photo:
+            return drawn.own, share, points
+        return drawn.image, drawn.mask, points
 
 
 class Animate(nn.Module):
-    """The neutral face with attributes: every pixel is drawn anew, and its square fades into the photo."""
+    """The neutral face with attributes. Every pixel is made anew, so its square fades into the photo at its edges."""
 
-    def __init__(self, networks: ICface):
+    def __init__(self, networks: ICface, photo: bool = True):
+        """photo: False leaves moved pixels out: what G_A draws itself."""
         super().__init__()
-        self.networks = networks
-        size = networks.size
-        line = (torch.arange(size, dtype=torch.float32) + 0.5) / size
+        self.networks, self.photo = networks, photo
+        line = (torch.arange(networks.size, dtype=torch.float32) + 0.5) / networks.size
         inside = torch.minimum(line, 1 - line).div(EDGE).clamp(max=1)
         inside = inside * inside * (3 - 2 * inside)
         self.register_buffer("alpha", blocks.as_bytes(inside * inside[:, None]), persistent=False)
 
-    def forward(self, neutral: Tensor, neutral_points: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, neutral: Tensor, photo_share: Tensor, neutral_points: Tensor, attributes: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """STATE of one source, attributes [B,20] -> image uint8 [B,S,S,3], alpha and synthetic uint8 [B,S,S]."""
         batch = attributes.shape[0]
-        image = self.networks.animate(
+        drawn = self.networks.animate(
             neutral.expand(batch, -1, -1, -1), attributes, neutral_points.expand(batch, -1, -1)
-        ).image
+        )
+        image, share = drawn.own, torch.zeros_like(drawn.own[:, 0])
+        if drawn.mask is not None and self.photo:
+            image = drawn.image
+            share = (drawn.mask * blocks.warp(photo_share.expand(batch, -1, -1, -1), drawn.flow))[:, 0]
         pixels = blocks.as_bytes(image / 2 + 0.5).permute(0, 2, 3, 1)
         alpha = self.alpha.expand(batch, -1, -1)
-        return pixels, alpha, torch.full_like(alpha, 255)
+        return pixels, alpha, blocks.as_bytes(1 - share)

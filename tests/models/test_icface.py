@@ -226,6 +226,7 @@ PAIRS = ICfaceLosses(
     pair_target=1.0,
     exact_share=0.5,
     vector_noise=0.05,
+    own_share=0.4,
     points=1.0,
     head_rate=0.5,
     flow_rate=0.2,
@@ -240,8 +241,8 @@ PAIRS = ICfaceLosses(
         (STEADY, RELEASED, "discriminator", {"adv_N", "adv_A", "penalty", "FA_x", "I_x"}),
         (STEADY, RELEASED, "animator", {"adv_A", "FA_A", "I_A", "R_A"}),
         (STEADY, RELEASED, "neutralizer", {"adv_N", "FA_N", "I_N", "R_N", "R_A", "perceptual_N"}),
-        (MOVED, PAIRS, "generators", {"pair_N", "pair_A", "points"}),
-        (replace(MOVED, neutralizer=False), PAIRS, "animator", {"pair_A", "points"}),
+        (MOVED, PAIRS, "generators", {"pair_N", "own_N", "pair_A", "own_A", "points"}),
+        (replace(MOVED, neutralizer=False), PAIRS, "animator", {"pair_A", "own_A", "points"}),
     ],
 )
 def test_each_term_alone_falls_on_one_batch(network, weights, phase, terms):
@@ -299,7 +300,7 @@ def test_heads_that_move_pixels_have_rates_of_their_own():
     generators = [system.networks[name] for name in ("neutralizer", "animator")]
     assert groups.keys() == {1.0, 0.5, 0.2}
     assert groups[0.2] == {id(p) for g in generators for p in g.coarse.parameters()}
-    assert groups[0.5] == {id(p) for g in generators for head in (g.colour, g.fine) for p in head.parameters()}
+    assert groups[0.5] == {id(p) for g in generators for head in (g.colour, g.mask, g.fine) for p in head.parameters()}
     assert [g["scale"] for g in objective(PAPER, replace(PRINTED, head_rate=0.5)).parameters("generators")] == [1.0]
 
 
@@ -340,7 +341,7 @@ def test_exact_neutral_faces_go_to_the_animator():
     system, pairs = objective(STEADY, replace(PAIRS, exact_share=1.0, points=0.0)), batch(SIZE, PEOPLE)
     points = system.networks.neutral_points(pairs.source, pairs.points)
     drawn = system.networks.animate(pairs.neutral, pairs.wanted, points).image
-    expected = losses.relative_error(drawn, pairs.neutral, pairs.target).mean()
+    expected = 0.6 * losses.relative_error(drawn, pairs.neutral, pairs.target).mean()
     assert torch.allclose(system.terms("generators", pairs, 1.0)["pair_A"], expected)
     assert not torch.allclose(system.generate(pairs).image, drawn)  # in use there is no exact face
 
@@ -384,7 +385,7 @@ def test_what_g_n_is_told_of_the_photo(changes, hears_units, hears_pose):
 
 
 def heads(generator: Generator) -> list[nn.Conv2d]:
-    return [generator.colour[-1], generator.coarse.flow, generator.fine.flow]
+    return [generator.coarse.flow, generator.fine.flow]
 
 
 def test_moved_pixels_start_as_the_photo_and_turn_with_the_head():
@@ -393,7 +394,9 @@ def test_moved_pixels_start_as_the_photo_and_turn_with_the_head():
     for head in heads(networks["animator"]):
         nn.init.zeros_(head.weight)
     still = networks.animate(pairs.image, torch.zeros(PEOPLE, 20), pairs.points)
-    assert torch.allclose(still.image, pairs.image, atol=1e-5) and still.flow.abs().max() == 0
+    assert still.flow.abs().max() == 0
+    assert torch.allclose(still.image, still.mask * pairs.image + (1 - still.mask) * still.own, atol=1e-5)
+    assert torch.allclose(still.mask, torch.full((PEOPLE, 1, SIZE, SIZE), 0.73), atol=0.02)
     asked = vector(pose_yaw=0.3).expand(PEOPLE, -1)
     turn = enlarged(rigid_flow(pairs.points, torch.zeros_like(asked), asked, SIZE), SIZE)
     assert torch.allclose(networks.animate(pairs.image, asked, pairs.points).flow, turn, atol=1e-6)
@@ -415,11 +418,20 @@ def test_neutral_points_face_the_camera():
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's own exporter is deprecated, and says so
-@pytest.mark.parametrize("network", [PAPER, MOVED, replace(MOVED, neutralizer=False)], ids=["paper", "moved", "one"])
-def test_onnx_says_what_torch_says(tmp_path, network):
+@pytest.mark.parametrize(
+    ("network", "photo", "share"),
+    [
+        (PAPER, True, 0.0),
+        (MOVED, True, 0.73**2),  # what G_A keeps of what G_N kept, with masks as they start
+        (MOVED, False, 0.0),
+        (replace(MOVED, neutralizer=False), True, 0.73),
+    ],
+    ids=["paper", "moved", "drawn", "one"],
+)
+def test_onnx_says_what_torch_says(tmp_path, network, photo, share):
     networks, pairs = quiet(network), batch(SIZE, PEOPLE)
     inputs = (pairs.image[:1], pairs.points[:1], pairs.source[:1])
-    encode, animate = Encode(networks).eval(), Animate(networks).eval()
+    encode, animate = Encode(networks, photo).eval(), Animate(networks, photo).eval()
     with torch.no_grad():
         state = encode(*inputs)
         expected = animate(*state, pairs.wanted)
@@ -447,4 +459,5 @@ def test_onnx_says_what_torch_says(tmp_path, network):
         assert ours.numpy().dtype == theirs.dtype == np.uint8
         assert np.abs(ours.numpy().astype(int) - theirs).max() <= 1
     assert found[0].shape == (PEOPLE, SIZE, SIZE, 3)
-    assert found[1][:, 0].max() < 30 and (found[1][:, 8:-8, 8:-8] == 255).all() and (found[2] == 255).all()
+    assert found[1][:, 0].max() < 30 and (found[1][:, 8:-8, 8:-8] == 255).all()
+    assert np.abs(found[2] / 255 - (1 - share)).max() < 0.05

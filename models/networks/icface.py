@@ -50,9 +50,9 @@ class ICfaceConfig:
 
 
 class Drawn(NamedTuple):
-    """What a generator makes. image [B,3,S,S], -1..1; own [B,3,S,S]: what it drew pixel by pixel, the image in the paper.
-    With a warp: mask [B,1,S,S], the share of moved pixels in the image, and flow [B,2,S,S] in half image widths, from
-    where each was fetched relative to its own place."""
+    """What a generator makes. image [B,3,S,S], -1..1; own [B,3,S,S]: what it drew pixel by pixel, in the paper
+    the image. With a warp: mask [B,1,S,S], the share of moved pixels in the image, and flow [B,2,S,S] in half image
+    widths, from where each was fetched relative to its own place."""
 
     image: Tensor
     own: Tensor

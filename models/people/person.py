@@ -8,8 +8,10 @@ import numpy as np
 
 from models.head.anny_head import FACE_CHANGES, LOCAL, OPPOSITES, macro_coefficients
 
+from .clothes import draw_clothes
 from .complexion import Complexion
 from .complexion import draw as draw_complexion
+from .glasses import draw_glasses
 from .hair import (
     Beard,
     Brows,
@@ -23,7 +25,8 @@ from .hair import (
     lash_strands,
     scalp_strands,
 )
-from .head import Body, Head
+from .head import Body, Head, Posed
+from .parts import Part
 
 DETAIL = 0.34  # spread of a face's local changes; 1 is the end of anny's sliders
 FARTHEST = 0.95
@@ -94,10 +97,11 @@ def draw_shape(rng: np.random.Generator, head: Head, traits: Traits) -> np.ndarr
 
 @dataclass(frozen=True)
 class Locks:
-    """Strands and how they look. colour, tip_colour: linear RGB at roots and tips; grey: share of white ones; strength
-    and tips: opacity, and what is left of it at the tips; roots: light that reaches the roots; width: pixels of a
-    picture 512 wide; rigid: they hang on the skull alone."""
+    """Strands and how they look. name: hair, brows, lashes or beard; colour, tip_colour: linear RGB at roots and tips;
+    grey: share of white ones; strength and tips: opacity, and what is left of it at the tips; roots: light that reaches
+    the roots; width: pixels of a picture 512 wide; rigid: they hang on the skull alone."""
 
+    name: str
     strands: Strands
     colour: tuple[float, ...]
     tip_colour: tuple[float, ...]
@@ -107,6 +111,13 @@ class Locks:
     roots: float
     width: float
     rigid: bool
+
+    def on(self, posed: Posed) -> np.ndarray:
+        """The strands' points on a head that shows something, float [S,K,3]."""
+        head = posed.body.head
+        if self.rigid:
+            return posed.carried(self.strands.on(head, posed.body.fine))
+        return self.strands.on(head, posed.vertices)
 
 
 @dataclass(frozen=True)
@@ -121,6 +132,7 @@ class Person:
     hairstyle: Hairstyle | None
     beard: Beard | None
     locks: tuple[Locks, ...]
+    parts: tuple[Part, ...]  # what the person wears
     creasing: float
     shaved: float
     fleck: float
@@ -164,15 +176,18 @@ def draw_person(seed: int, number: int, head: Head) -> Person:
     )
     own = complexion
     locks = [
-        Locks(brow_strands(head, rng, brows), own.brow, own.brow, 0.0, 0.75, 0.5, 0.8, 1.0, False),
-        Locks(lashes, own.lash, own.lash, 0.0, 0.9, 0.5, 0.6, 1.0, False),
+        Locks("brows", brow_strands(head, rng, brows), own.brow, own.brow, 0.0, 0.75, 0.5, 0.8, 1.0, False),
+        Locks("lashes", lashes, own.lash, own.lash, 0.0, 0.9, 0.5, 0.6, 1.0, False),
     ]
     if style:
         strands = scalp_strands(head, rng, style)
-        locks.append(Locks(strands, own.hair, own.hair_tips, own.grey, 1.0, 0.6, 0.45, 2.0, True))
+        locks.append(Locks("hair", strands, own.hair, own.hair_tips, own.grey, 1.0, 0.6, 0.45, 2.0, True))
     if beard:
         strands = beard_strands(head, rng, beard)
-        locks.append(Locks(strands, own.beard, own.beard, own.beard_grey, 0.45, 0.4, 0.7, 1.0, False))
+        locks.append(Locks("beard", strands, own.beard, own.beard, own.beard_grey, 0.45, 0.4, 0.7, 1.0, False))
+    parts = draw_clothes(rng, body, traits.gender > 0.5)
+    if rng.random() < 0.25:
+        parts += draw_glasses(rng, body)
     return Person(
         traits,
         body,
@@ -181,6 +196,7 @@ def draw_person(seed: int, number: int, head: Head) -> Person:
         style,
         beard,
         tuple(locks),
+        tuple(parts),
         creasing=rng.uniform(0.35, 0.75) + 0.45 * max(traits.age - 0.7, 0) / 0.3,
         shaved=float(rng.choice([0.0, 0.6])),
         fleck=float(rng.random()),

@@ -16,6 +16,7 @@ from .camera import Camera
 from .hair import Strands
 from .head import EYES, IRIS, SKIN, TONGUE, Head, Posed
 from .light import Light
+from .parts import Part
 from .person import Person
 from .skin_map import FOLDS, Atlas, paint
 
@@ -24,6 +25,7 @@ FINER = 2  # samples a pixel along each axis
 SHADOW_SIZE, SHADOW_CENTRE, SHADOW_REACH = 512, np.array([0, 0.06, -0.01]), 0.19  # metres
 SKY_SIZE, SKY_DIRECTIONS, SKY_REACH, SKY_BIAS = 160, 24, 0.24, 0.003
 NOISE_SIZE = 512
+PICTURE = 8  # the texture unit of what a part looks like
 # The lids' margins from the outer to the inner corner, upper and lower, right eye first.
 LIDS = (
     ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133)),
@@ -81,13 +83,14 @@ class Rasteriser:
             name: context.program(vertex_shader=source(vertex), fragment_shader=source(f"{name}.frag"))
             for name, vertex in (
                 *((name, "body.vert") for name in ("skin", "eye", "mouth")),
-                *(("hair", "hair.vert"), ("shadow", "shadow.vert")),
+                *(("hair", "hair.vert"), ("part", "part.vert"), ("shadow", "shadow.vert")),
             )
         }
         self._upload_head()
         self.atlas = Atlas(head, int(np.clip(3 * size, 384, 1536)))
         self.maps = [context.texture((self.atlas.size, self.atlas.size), 4) for _ in range(4)]
         self.strand_buffers: list[StrandBuffer] = []
+        self.part_buffers: list[PartBuffer] = []
 
     def _upload_head(self) -> None:
         head, context = self.head, self.context
@@ -116,6 +119,7 @@ class Rasteriser:
         }
         # What lies in front comes first and hides the rest before that is shaded.
         indices = {name: index[np.argsort(rest[index, 1].mean(1), kind="stable")] for name, index in indices.items()}
+        self.indices = indices
         self.arrays = {name: self._array(self.programs[name], index) for name, index in indices.items()}
         coarse = head.quads.reshape(-1, 4, 4)[:, :, 0]
         coarse = coarse[np.isin(head.quad_part[::4], (SKIN, *EYES))]
@@ -148,9 +152,13 @@ class Rasteriser:
         self._paint(person)
         resting = person.body.fine
         self._move(resting, self.head.normals(resting), np.zeros_like(self.head.teeth), np.zeros_like(self.head.teeth))
-        self.sky.write(self._open_sky(resting).astype("f4").tobytes())
-        for buffer in self.strand_buffers:
+        for buffer in (*self.strand_buffers, *self.part_buffers):
             buffer.release()
+        self.part_buffers = [PartBuffer(self, part) for part in person.parts]
+        head, *parts = self._open_sky(resting)
+        self.sky.write(np.concatenate([head, np.ones(len(self.head.teeth))]).astype("f4").tobytes())
+        for buffer, open_ in zip(self.part_buffers, parts, strict=True):
+            buffer.sky.write(open_.astype("f4").tobytes())
         self.strand_buffers = [StrandBuffer(self, locks.strands, locks) for locks in person.locks]
         for buffer in self.strand_buffers:
             buffer.write(resting)
@@ -167,15 +175,17 @@ class Rasteriser:
         mouth = np.concatenate([teeth, teeth_normals], 1)
         self.moving.write(np.concatenate([skin, mouth]).astype("f4").tobytes())
 
-    def _open_sky(self, vertices: np.ndarray) -> np.ndarray:
-        """float32 [n1+t]: how much of the sky around vertices [n1,3] see, weighted by the cosine."""
+    def _open_sky(self, vertices: np.ndarray) -> list[np.ndarray]:
+        """How much of the sky the vertices of the head [n1,3] and of each part see, weighted by the cosine."""
         head = self.head
         coarse = len(head.vertices)
-        points, normals = vertices[:coarse], head.normals(vertices)[:coarse]
+        worn = [buffer.part for buffer in self.part_buffers]
+        points = np.concatenate([vertices[:coarse], *[part.vertices for part in worn]])
+        normals = np.concatenate([head.normals(vertices)[:coarse], *[part.resting_normals for part in worn]])
         i = np.arange(SKY_DIRECTIONS) + 0.5
         turn, height = np.pi * (1 + 5**0.5) * i, 1 - 2 * i / SKY_DIRECTIONS
         flat = np.sqrt(1 - height**2)
-        seen, all_ = np.zeros(coarse), np.full(coarse, 1e-6)
+        seen, all_ = np.zeros(len(points)), np.full(len(points), 1e-6)
         for direction in np.stack([np.cos(turn) * flat, np.sin(turn) * flat, height], 1):
             matrix = orthographic(direction, SKY_REACH)
             self._draw_shadow(self.sky_target, matrix)
@@ -185,8 +195,10 @@ class Rasteriser:
             weight = np.maximum(normals @ direction, 0)
             seen += weight * (q[:, 2] * 0.5 + 0.5 - 0.5 * SKY_BIAS / SKY_REACH <= depth[row, column])
             all_ += weight
-        fine = head.subdivide @ (seen / all_).astype(np.float32)
-        return np.concatenate([np.clip(fine, 0, 1), np.ones(len(head.teeth), np.float32)])
+        open_ = (seen / all_).astype(np.float32)
+        ends = np.cumsum([coarse, *[len(part.vertices) for part in worn]])[:-1]
+        skin, *parts = np.split(open_, ends)
+        return [np.clip(head.subdivide @ skin, 0, 1), *parts]
 
     def _draw_shadow(self, target, matrix: np.ndarray) -> None:
         target.use()
@@ -194,11 +206,16 @@ class Rasteriser:
         self.context.enable_only(moderngl.DEPTH_TEST)
         self.programs["shadow"]["clip"].write(matrix.T.astype("f4").tobytes())
         self.shadow_array.render()
+        for buffer in self.part_buffers:
+            if not buffer.part.glass:
+                buffer.shadow.render()
 
     def picture(self, posed: Posed, attributes: np.ndarray, camera: Camera, light: Light) -> np.ndarray:
         """The person under a vector [25], float32 [S,S,4] RGB (sRGB, times alpha) and alpha, 0..1."""
         context, person = self.context, self.person
         self._move(posed.vertices, posed.normals, *posed.teeth)
+        for buffer in self.part_buffers:
+            buffer.write(*buffer.part.on(posed))
         lit = light_uniforms(light, camera)
         for target, direction, name in zip(
             self.shadow_targets, (light.key, light.fill), ("to_key", "to_fill"), strict=True
@@ -217,9 +234,11 @@ class Rasteriser:
         samplers = {name: unit for unit, name in enumerate(names)}
         expression = self._expression(posed, attributes)
         for name, array in self.arrays.items():
-            _set(self.programs[name], lit | samplers | expression | person.uniforms() | {"clip": clip})
+            set_uniforms(self.programs[name], lit | samplers | expression | person.uniforms() | {"clip": clip})
             array.render()
+        self._draw_parts(lit | samplers | {"clip": clip}, glass=False)
         self._draw_hair(posed, lit | {"clip": clip})
+        self._draw_parts(lit | samplers | {"clip": clip}, glass=True)
         pixels = np.frombuffer(self.target.read(components=4), np.uint8)
         pixels = pixels.reshape(self.size * FINER, self.size * FINER, 4)[::-1].astype(np.float32) / 255
         return cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA)
@@ -271,10 +290,26 @@ class Rasteriser:
                 "strength": locks.strength,
                 "nearer": 0.0002,
             }
-            _set(program, uniforms)
+            set_uniforms(program, uniforms)
             self.target.depth_mask = locks.strength >= 1
             context.line_width = locks.width * self.size * FINER / 512
             buffer.array.render(moderngl.LINES)
+        self.target.depth_mask = True
+
+    def _draw_parts(self, uniforms: dict, glass: bool) -> None:
+        context = self.context
+        context.enable_only(moderngl.DEPTH_TEST | (moderngl.BLEND if glass else moderngl.NOTHING))
+        context.blend_func = moderngl.ONE, moderngl.ONE_MINUS_SRC_ALPHA
+        program = self.programs["part"]
+        set_uniforms(program, uniforms | {"picture": PICTURE})
+        self.target.depth_mask = not glass
+        for buffer in self.part_buffers:
+            if buffer.part.glass == glass:
+                buffer.texture.use(PICTURE)
+                set_uniforms(
+                    program, {"rough": buffer.part.roughness, "metal": buffer.part.metal * 1.0, "glass": glass * 1.0}
+                )
+                buffer.array.render()
         self.target.depth_mask = True
 
     @cached_property
@@ -294,8 +329,7 @@ class StrandBuffer:
         along = np.broadcast_to(np.linspace(0, 1, k, dtype="f4")[None], (s, k))
         number = np.broadcast_to((np.arange(s, dtype="f4") * 0.61803 % 1)[:, None], (s, k))
         self.fixed = context.buffer(np.stack([along, number], -1).astype("f4").tobytes())
-        index = np.arange(s * k).reshape(s, k)
-        self.index = context.buffer(np.stack([index[:, :-1], index[:, 1:]], -1).astype("i4").tobytes())
+        self.index = context.buffer(strands.lines.astype("i4").tobytes())
         content = [(self.moving, "3f 3f", "position", "tangent"), (self.fixed, "2f", "along")]
         self.array = context.vertex_array(rasteriser.programs["hair"], content, self.index, skip_errors=True)
 
@@ -308,6 +342,34 @@ class StrandBuffer:
 
     def release(self) -> None:
         for thing in (self.array, self.index, self.fixed, self.moving):
+            thing.release()
+
+
+class PartBuffer:
+    """One thing that a person wears on the card."""
+
+    def __init__(self, rasteriser: Rasteriser, part: Part):
+        self.part = part
+        context, n = rasteriser.context, len(part.vertices)
+        self.moving = context.buffer(reserve=n * 24, dynamic=True)
+        self.write(part.vertices, part.resting_normals)
+        self.fixed = context.buffer(part.uv.astype("f4").tobytes())
+        self.sky = context.buffer(np.ones(n, "f4").tobytes(), dynamic=True)
+        self.index = context.buffer(part.triangles.astype("i4").tobytes())
+        height, width = part.picture.shape[:2]
+        self.texture = context.texture((width, height), 4, np.ascontiguousarray(part.picture).tobytes())
+        self.texture.build_mipmaps()
+        programs = rasteriser.programs
+        content = [(self.moving, "3f 3f", "position", "normal"), (self.fixed, "2f", "uv"), (self.sky, "1f", "open")]
+        self.array = context.vertex_array(programs["part"], content, self.index, skip_errors=True)
+        content = [(self.moving, "3f 12x", "position")]
+        self.shadow = context.vertex_array(programs["shadow"], content, self.index, skip_errors=True)
+
+    def write(self, vertices: np.ndarray, normals: np.ndarray) -> None:
+        self.moving.write(np.concatenate([vertices, normals], 1).astype("f4").tobytes())
+
+    def release(self) -> None:
+        for thing in (self.array, self.shadow, self.texture, self.index, self.sky, self.fixed, self.moving):
             thing.release()
 
 
@@ -337,7 +399,7 @@ def light_uniforms(light: Light, camera: Camera) -> dict:
     }
 
 
-def _set(program, values: dict) -> None:
+def set_uniforms(program, values: dict) -> None:
     """Uniforms by name; those that a shader does not use are passed over."""
     for name, value in values.items():
         if name in program:

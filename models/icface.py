@@ -11,42 +11,27 @@ In the place of --source (and of drivers), `--people DIR` takes held-out synthet
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from addon.core.attributes import ATTRIBUTES, COMMON, INDEX, POSE
-from addon.core.errors import OutputError, ZygomaError
-from addon.core.faces import FaceReader, cut, face_crop, read_photo, unit_readings
+from addon.core.errors import ZygomaError
+from addon.core.faces import FaceReader
 
 from . import checkpoint as checkpoints
 from .networks.icface import ICface, ICfaceConfig
-from .pairs import Pairs, read_views
-from .people.plan import Kind
-from .presets import Training
+from .sheet import Cell, save, sheet
+from .subjects import Subject, from_people, from_photos
 
 REGIONS = {"pose": "Head", "brows": "Brows", "eyes": "Eyes", "nose": "Nose", "mouth": "Mouth"}  # parts: regions
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a unit
 TURNS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # radians
 SOURCES, DRIVERS = 4, 4  # of a dataset, unless told otherwise
-LABEL = 16  # pixels above a picture
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A picture of a person: image float32 [1,3,S,S] in -1..1, its own vector [1,20], landmarks [1,478,3] in pixels."""
-
-    name: str
-    image: Tensor
-    vector: Tensor
-    points: Tensor
 
 
 @dataclass(frozen=True)
@@ -67,49 +52,6 @@ def load(path: Path) -> Model:
     networks = ICface(config, training["size"], people).eval().requires_grad_(False)
     checkpoints.load_weights(kept, networks)
     return Model(networks, training["size"], training["side"])
-
-
-# Subjects
-
-
-def from_photos(paths: Sequence[Path], model: Model, reader: FaceReader) -> list[Subject]:
-    """The largest face of each photo. Raises PhotoError or FaceError."""
-    found = []
-    for path in paths:
-        photo = read_photo(path)
-        face = reader.face(photo)
-        crop = face_crop(face.landmarks, model.size, model.side)
-        points = crop.to_crop(face.landmarks)
-        vector = np.zeros(len(COMMON), np.float32)
-        for unit, value in unit_readings(face.blendshapes).items():
-            if unit in COMMON:
-                vector[INDEX[unit]] = value
-        vector[: len(POSE)] = reader.head_pose(points)  # as the crop shows it
-        pixels = torch.from_numpy(cut(photo.pixels, crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
-        found.append(Subject(path.stem, pixels, torch.from_numpy(vector)[None], torch.from_numpy(points)[None].float()))
-    return found
-
-
-def from_people(folder: Path, model: Model, people: int) -> list[list[Subject]]:
-    """For each of some held-out people its views, the reference first. Raises DatasetError."""
-    views = read_views([folder], model.size, model.side)
-    pairs = Pairs(views, Training(size=model.size, side=model.side))
-    found = []
-    for kinds in pairs.held_out[:people]:
-        first = [Kind.REFERENCE, *(kind for kind in kinds if kind != Kind.REFERENCE)]
-        rows = [int(row) for kind in first if kind in kinds for row in kinds[kind]]
-        found.append(
-            [
-                Subject(
-                    f"person {int(views.people[row])}, view {int(views.views[row])}",
-                    views.images[row : row + 1].float() / 127.5 - 1,
-                    views.vectors[row : row + 1],
-                    views.points[row : row + 1],
-                )
-                for row in rows
-            ]
-        )
-    return found
 
 
 # The paper's uses
@@ -157,22 +99,6 @@ def turned(networks: ICface, source: Subject, angle: str, turns: Sequence[float]
 
 
 # Sheets
-
-Cell = tuple[str, Tensor | None]  # a label and a picture [3,S,S] or [1,3,S,S] in -1..1
-
-
-def sheet(rows: Sequence[Sequence[Cell]], size: int) -> Image.Image:
-    """A grid of labelled pictures; None leaves a place empty."""
-    columns = max(len(row) for row in rows)
-    out = Image.new("RGB", (columns * size, len(rows) * (size + LABEL)), "white")
-    draw = ImageDraw.Draw(out)
-    for j, row in enumerate(rows):
-        for i, (label, picture) in enumerate(row):
-            draw.text((i * size + 2, j * (size + LABEL) + 2), label, fill="black")
-            if picture is not None:
-                pixels = ((picture.reshape(3, size, size) + 1) * 127.5).round().clamp(0, 255).byte()
-                out.paste(Image.fromarray(pixels.permute(1, 2, 0).numpy()), (i * size, j * (size + LABEL) + LABEL))
-    return out
 
 
 def reenact_sheet(model: Model, sources: Sequence[Subject], drivers: Sequence[Sequence[Subject]]) -> list[list[Cell]]:
@@ -222,18 +148,6 @@ def views_sheet(model: Model, people: Sequence[Sequence[Subject]]) -> list[list[
     return rows
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    """Whole or not at all. Raises OutputError."""
-    part = path.with_name(path.stem + ".part" + path.suffix)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(part)
-        os.replace(part, path)
-    except (OSError, ValueError) as problem:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot be written ({problem}); choose another file, as .png or .jpg.") from problem
-
-
 # The command line
 
 
@@ -268,11 +182,11 @@ def rows_of(args: argparse.Namespace) -> tuple[list[list[Cell]], int]:
     """The sheet that is asked for, and the side of its pictures. Raises ZygomaError."""
     model = load(args.checkpoint)
     reader = FaceReader()
-    people = from_people(args.people, model, args.count) if args.people else []
-    sources = [views[0] for views in people] or from_photos(args.source, model, reader)
+    people = from_people(args.people, model.size, model.side, args.count) if args.people else []
+    sources = [views[0] for views in people] or from_photos(args.source, model.size, model.side, reader)
     match args.command:
         case "reenact":
-            drivers = from_photos(args.driver, model, reader)
+            drivers = from_photos(args.driver, model.size, model.side, reader)
             if args.people and not drivers:
                 others = people if args.self else [*people[1:], people[0]]
                 chosen = [views[1:][-DRIVERS:] for views in others]
@@ -290,7 +204,7 @@ def rows_of(args: argparse.Namespace) -> tuple[list[list[Cell]], int]:
             given = {part: path for part in ("expression", *REGIONS) if (path := getattr(args, part))}
             if not given:
                 raise ZygomaError("Nothing to mix: name drivers, with --pose PHOTO --mouth PHOTO and the like.")
-            parts = dict(zip(given, from_photos(list(given.values()), model, reader), strict=True))
+            parts = dict(zip(given, from_photos(list(given.values()), model.size, model.side, reader), strict=True))
             rows = mix_sheet(model, sources, parts)
         case _:
             rows = views_sheet(model, [views[: len(TURNS)] for views in people] or [sources])

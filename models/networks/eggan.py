@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_POSE, COMMON
 
 from .blocks import PAINTED, POSE_GAIN, UNITS, Residual, normalised, painted, place_maps, turned
-from .moved_photo import Drawn, MovedPhoto, Photo, as_frames
+from .moved_photo import Drawn, MovedPhoto, Photo, as_frames, mixed
 from .vgg import VGG19, Stages, Vgg
 
 LEVELS = 5  # m of eq. 3: intensities run from 0 to 5, as OpenFace has them
@@ -247,15 +247,9 @@ class Eggan(nn.ModuleDict):
         Both of batch 1; wanted [1 or B,20], shares [B]. The result's `own` shows what the codes hold.
         """
         one, two = self["E"](photo.image), self["E"](other.image)
-        encoded = Encoded(*(None if a is None else _mixed(a, b, shares) for a, b in zip(one, two, strict=True)))
-        mixed = Photo(*(_mixed(a, b, shares) for a, b in zip(photo, other, strict=True)))
-        return self["G"](encoded, mixed, wanted.expand(len(shares), -1))
-
-
-def _mixed(one: Tensor, other: Tensor, shares: Tensor) -> Tensor:
-    """[1,...] and [1,...] -> [B,...] by shares [B]."""
-    shares = shares.view(-1, *[1] * (one.dim() - 1))
-    return one + shares * (other - one)
+        encoded = Encoded(*(None if a is None else mixed(a, b, shares) for a, b in zip(one, two, strict=True)))
+        halfway = Photo(*(mixed(a, b, shares) for a, b in zip(photo, other, strict=True)))
+        return self["G"](encoded, halfway, wanted.expand(len(shares), -1))
 
 
 class Encode(nn.Module):

@@ -14,7 +14,7 @@ FINE = 0.01  # half image widths for each unit of the fine flow head
 FULL = (
     0.1  # of a unit, or radians: a change this large is played whole, smaller ones in proportion, none is exactly none
 )
-OPEN = 1.0  # logit of the mask at the start: the photo's share is .73
+OPEN = 3.0  # logit of the mask at the start: what the decoder draws is not yet worth seeing
 STEEPEST = 4.0  # largest logit: a mask never shuts so far that it cannot learn to open
 
 
@@ -25,6 +25,11 @@ class Photo(NamedTuple):
     image: Tensor
     points: Tensor
     vector: Tensor
+
+
+def mixed(one: Tensor, other: Tensor, shares: Tensor) -> Tensor:
+    """[1,...] and [1,...] -> [B,...]: from the one (share 0) to the other, by shares [B]."""
+    return torch.lerp(one, other, shares.view(-1, *[1] * (one.dim() - 1)))
 
 
 class Drawn(NamedTuple):

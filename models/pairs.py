@@ -47,7 +47,7 @@ STARTS = {  # the kinds of view that pairs towards a kind start from
 @dataclass(frozen=True, eq=False)
 class Views:
     """N views of people, one a row. images uint8 [N,3,S,S]; vectors float32 [N,20] in the order of COMMON; points
-    float32 [N,478,3] in pixels; kinds, views and people int64 [N], people counted from 0 over all folders."""
+    float32 [N,478,3] in pixels; kinds, views and people int64 [N], views and people counted on over all folders."""
 
     images: Tensor
     vectors: Tensor
@@ -74,15 +74,16 @@ def read_views(folders: Sequence[str | Path], size: int, side: float) -> Views:
     if not folders:
         raise DatasetError("No folder of synthetic people is named: give one with --data.")
     parts = [_read_folder(Path(folder), size, side) for folder in folders]
-    people = [part.people for part in parts]
-    for i in range(1, len(people)):
+    people, views = [part.people for part in parts], [part.views for part in parts]
+    for i in range(1, len(parts)):  # nobody, and no shared vector, belongs to two folders
         people[i] = people[i] + people[i - 1].max() + 1
+        views[i] = views[i] + views[i - 1].max() + 1
     return Views(
         torch.cat([part.images for part in parts]) if len(parts) > 1 else parts[0].images,
         torch.cat([part.vectors for part in parts]),
         torch.cat([part.points for part in parts]),
         np.concatenate([part.kinds for part in parts]),
-        np.concatenate([part.views for part in parts]),
+        np.concatenate(views),
         np.concatenate(people),
     )
 

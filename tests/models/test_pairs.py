@@ -56,6 +56,7 @@ def test_a_wider_side_than_rendered_is_refused(folder):
 def test_people_of_two_folders_are_different_people(folder, views):
     both = read_views([folder, folder], SIZE, 1.8)
     assert len(np.unique(both.people)) == 28 and np.array_equal(both.people[140:], views.people + 14)
+    assert not set(both.views[140:]) & set(both.views[:140])
 
 
 def test_no_folder_and_no_dataset(tmp_path):

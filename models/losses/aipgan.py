@@ -21,7 +21,7 @@ from ..batch import Batch
 from ..networks.aipgan import BASIC, Aipgan, AipganConfig, Attended, Expression
 from ..networks.blocks import POSE_GAIN, UNITS
 from ..networks.moved_photo import Drawn, Photo
-from ..networks.vgg import Stages
+from ..networks.vgg import Stages, load_features
 from .eggan import changed_error
 from .objective import Generated
 from .relative import missed_points, relative_error
@@ -58,6 +58,8 @@ class AipganLosses:
     attention: float = 3.0  # lambda_6; 0, with bilinear "none" in the network, is the paper's ablation
     adversarial: float = 3.0  # lambda_7
 
+    identity_features: str = ""  # weights file of a VGG for L_if; without one, V_id takes VGG-face's place
+    expression_features: str = ""  # likewise for L_ef and V_exp
     feature_steps: int = 2000  # of V_id and V_exp before all else, in the place of weights that cannot be had; chosen
     encoder_steps: int = 5000  # first stage of the curriculum; chosen
     decoder_steps: int = 5000  # second stage; chosen
@@ -276,12 +278,17 @@ class AipganObjective:
         return networks["G_de"](networks["G_et"](batch.image), chosen, _photo(batch)), seen, made
 
     def _identity_features(self, image: Tensor) -> list[Tensor]:
-        return self.identity(image) if self.identity else self.networks["V_id"].activations(image, self.layers)
+        if self.identity is not None:
+            return self.identity.to(image.device)(image)
+        return self.networks["V_id"].activations(image, self.layers)
 
     def _expression_features(self, image: Tensor) -> list[Tensor]:
-        layers = self.layers if self.losses.expression_layers == "all" else self.layers[-1:]
-        found = self.expression(image) if self.expression else self.networks["V_exp"].activations(image, layers)
-        return found if self.losses.expression_layers == "all" else [found[-1].mean((2, 3))]
+        every = self.losses.expression_layers == "all"
+        if self.expression is not None:
+            found = self.expression.to(image.device)(image)
+        else:
+            found = self.networks["V_exp"].activations(image, self.layers if every else self.layers[-1:])
+        return found if every else [found[-1].mean((2, 3))]
 
     def generate(self, batch: Batch) -> Generated:
         """By the vector, as timeline curves drive it."""
@@ -315,5 +322,8 @@ def _photo(batch: Batch) -> Photo:
 
 
 def aipgan(network: AipganConfig, weights: AipganLosses, size: int, people: int) -> AipganObjective:
-    """The system as a preset names it, for crops of `size` pixels and a number of people to tell apart."""
-    return AipganObjective(Aipgan(replace(network, size=size, people=people)), weights)
+    """The system as a preset names it, for crops of `size` pixels and a number of people to tell apart. Raises
+    ZygomaError where a weights file does not fit."""
+    files = weights.identity_features, weights.expression_features
+    given = [load_features(file, layers_compared) if file else None for file in files]
+    return AipganObjective(Aipgan(replace(network, size=size, people=people)), weights, *given)

@@ -20,6 +20,7 @@ from addon.core.attributes import AT_POSE, COMMON
 from ..batch import Batch
 from ..networks.eggan import LEVELS, Eggan, EgganConfig, Encoded
 from ..networks.moved_photo import Drawn, Photo
+from ..networks.vgg import load_features
 from .objective import Generated
 from .relative import LEAST_CHANGE, missed_points, relative_error
 
@@ -43,6 +44,7 @@ class EgganLosses:
     form: Literal["log", "wasserstein"] = "log"  # of eq. 2: as it is printed, or WGAN-GP, which the text names
     perceptual_norm: Literal["printed", "squared"] = "printed"  # of eq. 5; squared: Johnson et al., whom it cites
     classifier_follows: bool = False  # eq. 7 to the letter: C_exp, too, minimises eq. 3 on what G draws
+    features: str = ""  # weights file of a VGG for eq. 5; without one, C_id's third layer takes VGG19's place
     identity_steps: int = 2000  # of C_id's own training before all else (sec. 3.3); number chosen
 
     # What the paper does not have: pairs are exact here, so that the target is known. The paper's terms train G's own
@@ -244,7 +246,7 @@ class EgganObjective:
 
     def _activations(self, image: Tensor) -> list[Tensor]:
         if self.features is not None:
-            return self.features(image)
+            return self.features.to(image.device)(image)
         return self.networks["C_id"].activations(image, (PERCEPTUAL_LAYER,))
 
     def generate(self, batch: Batch) -> Generated:
@@ -257,5 +259,7 @@ def _photo(batch: Batch) -> Photo:
 
 
 def eggan(network: EgganConfig, weights: EgganLosses, size: int, people: int) -> EgganObjective:
-    """The system as a preset names it, for crops of `size` pixels and a number of people to tell apart."""
-    return EgganObjective(Eggan(replace(network, size=size, people=people)), weights)
+    """The system as a preset names it, for crops of `size` pixels and a number of people to tell apart. Raises
+    ZygomaError where a weights file does not fit."""
+    features = load_features(weights.features, lambda _: (PERCEPTUAL_LAYER,)) if weights.features else None
+    return EgganObjective(Eggan(replace(network, size=size, people=people)), weights, features)

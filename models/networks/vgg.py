@@ -7,7 +7,7 @@ torchvision's names, so that weights which a researcher has (VGG11 to VGG19 with
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -79,19 +79,22 @@ class Features(nn.Module):
         return self.vgg.activations(((image + 1) / 2 - self.mean) / self.std, self.layers)
 
 
-def load_features(path: str | Path, layers: Sequence[int]) -> Features:
+def load_features(path: str | Path, choose: Callable[[Stages], Sequence[int]]) -> Features:
     """Features from a weights file of torchvision's VGG (.safetensors, or .pth of tensors alone), with its scaling.
 
-    The stages are read from the file's own names and shapes. Raises ZygomaError where the file is none of these.
+    The stages are read from the file's own names and shapes; `choose` names the layers for them. Raises ZygomaError
+    where the file is none of these.
     """
     path = Path(path)
     try:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, weights_only=True)
         state = {name: tensor for name, tensor in state.items() if name.startswith("features.")}
-        vgg = Vgg(1, stages_of(state))
+        stages = stages_of(state)
+        vgg = Vgg(1, stages)
         vgg.features.load_state_dict({name.removeprefix("features."): tensor for name, tensor in state.items()})
     except Exception as error:
         raise ZygomaError(f"{path}: no weights of a VGG in torchvision's names ({error}).") from error
+    layers = choose(stages)
     if max(layers) > vgg.convolutions:
         raise ZygomaError(f"{path}: this VGG has {vgg.convolutions} convolutions, asked for number {max(layers)}.")
     return Features(vgg, layers, IMAGENET_MEAN, IMAGENET_STD)

@@ -63,7 +63,7 @@ def prove(args: argparse.Namespace) -> None:
     shaken = proof.jitter(judges.estimator, views.of(rows), judges.features)
     rising = None
     if args.ramps:
-        about = read_about(args.data)
+        about = read_about(args.data[0])
         people = range(about["people"], about["people"] + args.ramps)  # of the same seed, and in no dataset
         made = ramps.render(about["seed"], people, about["size"])
         rising = proof.ramp_readings(judges.estimator, made, judges.features)
@@ -98,7 +98,8 @@ def judge(args: argparse.Namespace) -> None:
     trials = [trial.copied(test), trial.truth(test)]
     trials += [trial.try_pack(Generator(pack, args.device, args.threads), test, judges, reader) for pack in packs]
     found = report.figures(trials, test)
-    about = f"{len(test.photos)} synthetic people of seed {read_about(args.data)['seed']}, {len(test.targets)} targets."
+    seeds = ", ".join(str(read_about(folder)["seed"]) for folder in args.data)
+    about = f"{len(test.photos)} synthetic people (seed {seeds}), {len(test.targets)} targets."
     report.write(found, trials, test, about, args.out, args.json)
     print(args.out)
 
@@ -110,8 +111,8 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, run: Callable[[argparse.Namespace], None], about: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=about)
         sub.set_defaults(run=run)
-        sub.add_argument("--data", type=Path, required=True, help="a folder of synthetic people")
-        sub.add_argument("--people", type=int, help="take only its first so many people")
+        sub.add_argument("--data", type=Path, required=True, nargs="+", help="folders of synthetic people")
+        sub.add_argument("--people", type=int, help="take only the first so many people of each")
         sub.add_argument("--threads", type=int, default=1)
         return sub
 

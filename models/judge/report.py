@@ -77,9 +77,9 @@ flatters it here. Real photographs, and readers made by others, have to confirm 
 
 def glance(found: Figures) -> tuple[str, str]:
     text = """\
-PSNR (dB), SSIM and MS-SSIM against the true view, over the whole picture; r between the units read of the frames and
-of the true views, mean of 17; what the judges read of the head's angles (pitch, yaw, roll) against what was asked;
-the Fréchet distance of the identity network's embeddings from those of the true views. That one is no FID:
+PSNR (dB, at most 60), SSIM and MS-SSIM against the true view, over the whole picture; r between the units read of the
+frames and of the true views, mean of 17; what the judges read of the head's angles (pitch, yaw, roll) against what
+was asked; the Fréchet distance of the identity network's embeddings from those of the true views. That one is no FID:
 Inception's weights are not ours to use, and its numbers compare with no published ones.
 """
     columns = ("PSNR", "SSIM", "MS-SSIM")

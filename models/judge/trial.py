@@ -28,6 +28,7 @@ from .views import Views
 
 UNITS17 = tuple(name for name in COMMON if name not in POSE)  # OpenFace's and the papers', which stand first
 PRESENT = 0.2  # of a unit, from which it counts as there: one point of five
+HIGHEST = 60.0  # dB; a picture that equals the true one counts as this
 POINTS = 5.0  # the papers' scale of intensities
 UPPER_LIP = (185, 40, 39, 37, 0, 267, 269, 270, 409)
 WINDOWS = {  # landmarks that a window holds, and how far it reaches beyond them, in its own sides
@@ -143,7 +144,7 @@ def picture_figures(trial: Trial, test: Test) -> dict[str, float]:
             row[f"PSNR {name}"] = metrics.psnr(frame, true, part)
             row[f"sharpness {name}"] = metrics.sharpness(frame, part) / max(metrics.sharpness(true, part), 1e-3)
         rows.append(row)
-    return {name: float(np.mean([min(row[name], 99.0) for row in rows])) for name in rows[0]}
+    return {name: float(np.mean([min(row[name], HIGHEST) for row in rows])) for name in rows[0]}
 
 
 def reading_figures(trial: Trial, test: Test) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from models.people.shard import DatasetError, decode, picture_name, read_labels, shard_files
 
+COLUMNS = ("person", "view", "kind", "attributes", "landmarks")
 LEAST_HELD_OUT = 2  # people: one alone cannot be taken for another
 
 
@@ -57,21 +59,31 @@ class Views:
         return replace(self, attributes=self.attributes[order])
 
 
-def read_views(folder: Path, people: int | None = None) -> Views:
-    """A dataset's views, those of its first `people` people or all, pictures kept compressed in memory. Raises
-    DatasetError where shards are missing or damaged."""
-    labels = read_labels(Path(folder))
+def read_views(folders: Path | Sequence[Path], people: int | None = None) -> Views:
+    """The views of one dataset or several, whose people are counted on; of each the first `people` people or all.
+    Pictures are kept compressed in memory. Raises DatasetError where shards are missing or damaged."""
+    parts: list[Views] = []
+    for folder in [folders] if isinstance(folders, Path) else folders:
+        part = _read(Path(folder), people)
+        first = parts[-1].person.max() + 1 if parts else 0
+        parts.append(replace(part, person=part.person + first))
+    arrays = (np.concatenate([getattr(p, name) for p in parts]) for name in COLUMNS)
+    return Views(*arrays, [file for part in parts for file in part.files])
+
+
+def _read(folder: Path, people: int | None) -> Views:
+    labels = read_labels(folder)
     if people is not None:
         kept = np.isin(labels["person"], np.unique(labels["person"])[:people])
         labels = {name: values[kept] for name, values in labels.items()}
     files: list[bytes] = []
     for shard in np.unique(labels["shard"]):  # rows lie in the order of their shards
         at = labels["shard"] == shard
-        path, _ = shard_files(Path(folder), int(shard))
+        path, _ = shard_files(folder, int(shard))
         try:
             with zipfile.ZipFile(path) as pictures:
                 names = zip(labels["person"][at], labels["view"][at], strict=True)
                 files += [pictures.read(picture_name(person, view)) for person, view in names]
         except (OSError, KeyError, zipfile.BadZipFile) as problem:
             raise DatasetError(f"{path}: damaged ({problem}); render it anew with --resume.") from None
-    return Views(*(labels[name] for name in ("person", "view", "kind", "attributes", "landmarks")), files)
+    return Views(*(labels[name] for name in COLUMNS), files)

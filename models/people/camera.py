@@ -28,6 +28,11 @@ class Camera:
         plane = np.stack([points[..., 0], -points[..., 2]], -1) / away[..., None]
         return np.concatenate([plane @ self.matrix[:, :2].T + self.matrix[:, 2], away[..., None]], -1)
 
+    def unproject(self, pixels: np.ndarray, away: np.ndarray) -> np.ndarray:
+        """Pixels [...,2] at distances [...] along the optical axis -> points float64 [...,3]."""
+        plane = (pixels - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T * away[..., None]
+        return np.stack([plane[..., 0], away - self.distance, -plane[..., 1]], -1)
+
     @property
     def focal(self) -> float:
         """Pixels a unit tangent."""

@@ -73,29 +73,49 @@ class Surveyor:
     def survey(self, person: Person, here: Posed, there: Posed, camera: Camera) -> np.ndarray:
         """float32 [S,S,4] on the pixels of `here`: motion to the right and down into `there` (pixels), distance along
         the optical axis there (metres), Segment."""
-        context, program = self.context, self.program
-        self.target.use()
-        self.target.clear()
-        program["parts"].write(np.array([Segment[name] for name in HEAD], "i4").tobytes())
-        set_uniforms(program, {"clip": camera.clip().T, "size": self.size, "iris_angle": IRIS, "nearer": 0.0})
-        program["size"].value = float(self.size)
-        two = [np.concatenate([posed.vertices, posed.teeth[0]]) for posed in (here, there)]
-        context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
-        for kind, index in enumerate(self.rasteriser.indices.values()):
-            self._draw(*two, index, kind, Segment.SKIN, moderngl.TRIANGLES, self.rasteriser.fixed)
-        context.enable_only(moderngl.DEPTH_TEST)
-        context.line_width = 1.0
+        self._start(camera)
+        self._draw_body(*(np.concatenate([posed.vertices, posed.teeth[0]]) for posed in (here, there)))
         for part in person.parts:
             if not part.glass:
                 two = [part.on(posed)[0] for posed in (here, there)]
                 self._draw(*two, part.triangles, 3, WORN.get(part.name, Segment.CLOTHES), moderngl.TRIANGLES)
-        program["nearer"].value = 0.0002
+        self.context.line_width = 1.0
+        self.program["nearer"].value = 0.0002
         for locks in person.locks:
             two = [locks.on(posed).reshape(-1, 3) for posed in (here, there)]
             self._draw(*two, locks.strands.lines, 3, Segment[locks.name.upper()], moderngl.LINES)
-        return np.frombuffer(self.target.read(components=4, dtype="f4"), np.float32).reshape(self.size, self.size, 4)[
-            ::-1
-        ]
+        return self._read()
+
+    def places(self, posed: Posed, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+        """Which point of the average head (Head.rest) each pixel shows, float32 [S,S,3] metres, and its Segment uint8
+        [S,S]; of skin, eyes and mouth alone."""
+        head = posed.body.head
+        self._start(camera)
+        self._draw_body(
+            np.concatenate([posed.vertices, posed.teeth[0]]), np.concatenate([head.rest, head.teeth]).astype(np.float32)
+        )
+        found = self._read()
+        rows, columns = np.mgrid[: self.size, : self.size]
+        pixels = np.stack([columns + found[..., 0], rows + found[..., 1]], -1)
+        return camera.unproject(pixels, found[..., 2]), found[..., 3].astype(np.uint8)
+
+    def _start(self, camera: Camera) -> None:
+        program = self.program
+        self.target.use()
+        self.target.clear()
+        program["parts"].write(np.array([Segment[name] for name in HEAD], "i4").tobytes())
+        set_uniforms(program, {"clip": camera.clip().T, "iris_angle": IRIS})
+        program["size"].value, program["nearer"].value = float(self.size), 0.0
+
+    def _draw_body(self, here: np.ndarray, there: np.ndarray) -> None:
+        self.context.enable_only(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+        for kind, index in enumerate(self.rasteriser.indices.values()):
+            self._draw(here, there, index, kind, Segment.SKIN, moderngl.TRIANGLES, self.rasteriser.fixed)
+        self.context.enable_only(moderngl.DEPTH_TEST)
+
+    def _read(self) -> np.ndarray:
+        found = np.frombuffer(self.target.read(components=4, dtype="f4"), np.float32)
+        return found.reshape(self.size, self.size, 4)[::-1]
 
     def _draw(self, here, there, index, kind: int, segment: Segment, mode, fixed=None) -> None:
         program = self.program

@@ -19,12 +19,12 @@ from addon.core.attributes import NAMES
 
 from . import plan
 from .background import background
-from .camera import camera_on, draw_distance
-from .head import load_head
+from .camera import Camera, camera_on, draw_distance
+from .head import Posed, load_head
 from .labels import Surveyor, dense_labels
-from .light import draw_light
-from .person import draw_person
-from .photograph import draw_look, photograph
+from .light import Light, draw_light
+from .person import Person, draw_person
+from .photograph import Look, draw_look, photograph
 from .rasteriser import Rasteriser
 from .shard import ABOUT, DatasetError, check_shard, picture_name, read_about, shard_files, write_about, write_shard
 
@@ -60,8 +60,20 @@ class Dataset:
         return {"version": VERSION, **asdict(self), "names": list(NAMES), "people_a_shard": PEOPLE_A_SHARD}
 
 
+@dataclass(frozen=True)
+class Sitting:
+    """A person in front of the camera, and all that stays from view to view."""
+
+    person: Person
+    light: Light
+    behind: np.ndarray
+    look: Look
+    reference: Posed
+    camera: Camera
+
+
 class Studio:
-    """One process's renderer: draws a person after the other."""
+    """One process's renderer: seats a person after the other."""
 
     def __init__(self, dataset: Dataset, head: Path | None):
         """Raises HeadError, RenderError."""
@@ -70,8 +82,8 @@ class Studio:
         self.rasteriser = Rasteriser(self.head, dataset.size)
         self.surveyor = Surveyor(self.rasteriser) if dataset.dense else None
 
-    def shoot(self, number: int) -> tuple[dict[str, bytes], dict[str, np.ndarray]]:
-        """All views of a person: encoded pictures by name, labels of one row a view."""
+    def seat(self, number: int, reference: np.ndarray) -> Sitting:
+        """Person `number`, whose crop is that of a view that shows `reference` [25]."""
         data = self.dataset
         person = draw_person(data.seed, number, self.head)
         self.rasteriser.dress(person)
@@ -79,30 +91,39 @@ class Studio:
         light = draw_light(rng, person.skin)
         behind = background(rng, data.size)
         look = draw_look(rng)
+        posed = person.body.show(reference)
+        camera = camera_on(posed.landmarks, draw_distance(rng), data.size, data.side, data.shift)
+        return Sitting(person, light, behind, look, posed, camera)
+
+    def draw(self, sitting: Sitting, posed: Posed, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The seated person under a vector [25], before any photographer: float [S,S,3] 0..1, and the matte [S,S]."""
+        drawn = self.rasteriser.picture(posed, vector, sitting.camera, sitting.light)
+        return drawn[..., :3] + sitting.behind * (1 - drawn[..., 3:]), drawn[..., 3]
+
+    def shoot(self, number: int) -> tuple[dict[str, bytes], dict[str, np.ndarray]]:
+        """All views of a person: encoded pictures by name, labels of one row a view."""
+        data = self.dataset
         vectors = plan.plan(data.seed, number, data.views)
-        kinds = plan.kinds(data.views)
-        reference = person.body.show(vectors[min(plan.Kind.REFERENCE, data.views - 1)])
-        camera = camera_on(reference.landmarks, draw_distance(rng), data.size, data.side, data.shift)
+        sitting = self.seat(number, vectors[min(plan.Kind.REFERENCE, data.views - 1)])
+        person, camera = sitting.person, sitting.camera
         images, landmarks = {}, []
         for view, vector in enumerate(vectors):
             posed = person.body.show(vector)
-            drawn = self.rasteriser.picture(posed, vector, camera, light)
-            composed = drawn[..., :3] + behind * (1 - drawn[..., 3:])
-            picture = photograph(composed, look, np.random.default_rng([data.seed, number, 11, view]))
+            drawn, matte = self.draw(sitting, posed, vector)
             name = picture_name(number, view)
-            images[name] = encode(picture)
+            images[name] = encode(photograph(drawn, sitting.look, np.random.default_rng([data.seed, number, 11, view])))
             if self.surveyor:
-                files = dense_labels(self.surveyor, person, reference, posed, camera, drawn[..., 3])
+                files = dense_labels(self.surveyor, person, sitting.reference, posed, camera, matte)
                 images |= {name.replace(".webp", end): content for end, content in files.items()}
             landmarks.append(camera.landmarks(posed.landmarks))
         return images, {
             "person": np.full(data.views, number, np.int64),
             "view": np.arange(data.views, dtype=np.int64),
-            "kind": np.array(kinds, np.uint8),
+            "kind": np.array(plan.kinds(data.views), np.uint8),
             "attributes": vectors,
             "landmarks": np.array(landmarks, np.float32),
             "camera": np.tile(camera.numbers(), (data.views, 1)),
-            "light": np.tile(light.numbers(), (data.views, 1)),
+            "light": np.tile(sitting.light.numbers(), (data.views, 1)),
             "traits": np.tile(person.traits.numbers(), (data.views, 1)),
         }
 

@@ -1,0 +1,133 @@
+"""Finds where MediaPipe's landmarks lie on the head, from what the landmark model sees on renders of many people:
+`python -m models.people.correspond OUT.npz`.
+
+triangles int32 [468,3], weights float32 [468,3] of fine vertices; spread float32 [468]: metres between people. Lids and
+inner lips, whose points sit on margins that open and close, stay where models/head/landmarks.npz has them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+from tqdm import tqdm
+
+from addon.core.attributes import vector
+from addon.core.faces.picture import Picture
+from addon.core.faces.reader import FaceReader
+from addon.core.faces.topology import MIRROR
+
+from .camera import camera_on
+from .head import LANDMARKS, SKIN, Head, load_head
+from .labels import Segment, Surveyor
+from .light import draw_light
+from .person import draw_person
+from .rasteriser import Rasteriser
+
+SEED, PEOPLE, SIZE, DISTANCE = 4711, 60, 384, 1.2
+VIEWS = (
+    *({"pose_yaw": yaw} for yaw in (-0.4, -0.2, 0.0, 0.2, 0.4)),
+    *({"pose_pitch": pitch} for pitch in (-0.15, 0.15)),
+    {"AU12": 0.6, "AU06": 0.4},
+    {"AU25": 0.5, "AU26": 0.4},
+)
+FACING = 0.3  # cosine to the camera below which a point is on the outline, where the model follows the outline
+REACH = 6  # pixels: how far a point beside the skin may be moved onto it
+MARGINS = (
+    *(33, 246, 161, 160, 159, 158, 157, 173, 133, 7, 163, 144, 145, 153, 154, 155),
+    *(263, 466, 388, 387, 386, 385, 384, 398, 362, 249, 390, 373, 374, 380, 381, 382),
+    *(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 95, 88, 178, 87, 14, 317, 402, 318, 324),
+)
+
+
+def seen_places(head: Head, people: int) -> np.ndarray:
+    """Where the landmark model puts its points on the average head: float64 [n,468,3] metres, NaN where it saw none."""
+    rasteriser, reader = Rasteriser(head, SIZE), FaceReader(threads=1)
+    surveyor = Surveyor(rasteriser)
+    normals, nearest = head.normals(head.rest), cKDTree(head.rest[head.part == SKIN])
+    normals = normals[head.part == SKIN]
+    out = []
+    for number in tqdm(range(people), unit="person"):
+        person = replace(draw_person(SEED, number, head), parts=())
+        person = replace(person, locks=tuple(locks for locks in person.locks if locks.name != "beard"))
+        rasteriser.dress(person)
+        light = draw_light(np.random.default_rng([SEED, number]), person.skin)
+        camera = camera_on(person.body.show(vector()).landmarks, DISTANCE, SIZE, 2.0, 0.04)
+        for view in VIEWS:
+            posed = person.body.show(vector(view))
+            drawn = rasteriser.picture(posed, vector(view), camera, light)
+            picture = np.uint8(255 * np.clip(drawn[..., :3] + 0.5 * (1 - drawn[..., 3:]), 0, 1))
+            trusted, _ = reader._search(Picture(picture))
+            if trusted:
+                found = _under(trusted[0].points[:468, :2], *surveyor.places(posed, camera))
+                out_of = normals[nearest.query(np.nan_to_num(found))[1]] @ posed.skull[:, :3].T
+                found[out_of[:, 1] > -FACING] = np.nan
+                out.append(found)
+    return np.array(out)
+
+
+def _under(points: np.ndarray, places: np.ndarray, segments: np.ndarray) -> np.ndarray:
+    """The places [468,3] of skin under or next to points [468,2] of a picture."""
+    skin = np.isin(segments, (Segment.SKIN, Segment.LIPS))
+    rows, columns = np.nonzero(skin)
+    away, nearest = cKDTree(np.stack([columns, rows], 1)).query(points)
+    found = places[rows[nearest], columns[nearest]].astype(np.float64)
+    found[away > REACH] = np.nan
+    return found
+
+
+def settle(head: Head, seen: np.ndarray) -> dict[str, np.ndarray]:
+    """Places seen [n,468,3] -> the arrays listed above: medians over people and both halves of the face."""
+    mirrored = seen[:, MIRROR[:468]] * [-1, 1, 1]
+    both = np.concatenate([seen, mirrored])
+    middle = np.nanmedian(both, axis=0)
+    spread = np.nanmedian(np.linalg.norm(both - middle, axis=-1), axis=0)
+    outside = (head.triangle_part == SKIN) & (head.inside_mouth[head.triangles].mean(1) < 0.45)
+    triangles = head.triangles[outside]
+    corners = head.rest[triangles].astype(np.float64)
+    nearest = cKDTree(corners.mean(1)).query(middle, 12)[1]  # [468,12]
+    weights, distance = _onto(middle[:, None], corners[nearest])
+    best = distance.argmin(1)
+    rows = np.arange(468)
+    out = {
+        "triangles": triangles[nearest[rows, best]].astype(np.int32),
+        "weights": weights[rows, best].astype(np.float32),
+        "spread": spread.astype(np.float32),
+    }
+    kept = np.load(LANDMARKS.parent.parent / "head" / "landmarks.npz")
+    for name in ("triangles", "weights"):
+        out[name][list(MARGINS)] = kept[name][list(MARGINS)]
+    return out
+
+
+def _onto(points: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights [...,3] of the points of triangles [...,3,3] (nearly) nearest to points [...,3], and distances."""
+    a, b, c = (corners[..., k, :] for k in range(3))
+    u, v, w = b - a, c - a, points - a
+    uu, uv, vv = (u * u).sum(-1), (u * v).sum(-1), (v * v).sum(-1)
+    wu, wv = (w * u).sum(-1), (w * v).sum(-1)
+    scale = np.maximum(uu * vv - uv**2, 1e-20)
+    s, t = (vv * wu - uv * wv) / scale, (uu * wv - uv * wu) / scale
+    weights = np.clip(np.stack([1 - s - t, s, t], -1), 0, 1)
+    weights /= weights.sum(-1, keepdims=True)
+    return weights, np.linalg.norm((weights[..., None] * corners).sum(-2) - points, axis=-1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--people", type=int, default=PEOPLE)
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    head = load_head()
+    found = settle(head, seen_places(head, args.people))
+    np.savez_compressed(args.out, **found)
+    print(f"{args.out}: spread {1000 * np.median(found['spread']):.1f} mm")
+
+
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,7 @@ from addon.core.attributes import AT_POSE, AT_UNITS, GAZE, NAMES, UNITS
 from addon.core.faces.pose import angles
 from addon.core.mesh.fit import rotation
 
-from . import weights
+from . import weights_file
 from .features import Features
 
 BRANCHES = ("joint", "geometry", "appearance")
@@ -137,12 +137,12 @@ def attributes(readings: np.ndarray, turn: np.ndarray) -> np.ndarray:
 
 def save(net: Estimator, path: Path) -> None:
     """Weights as float16 safetensors, with the configuration."""
-    weights.save(path, "estimator", asdict(net.config), net.state_dict())
+    weights_file.save(path, "estimator", asdict(net.config), net.state_dict())
 
 
 def load(path: Path) -> Estimator:
     """The estimator, ready to judge: not trainable, in evaluation mode. Raises PackError where the file is none."""
-    config, state = weights.load(path, "estimator")
-    net = Estimator(weights.config(EstimatorConfig, config, path))
-    weights.fill(net, state, path)
+    config, state = weights_file.load(path, "estimator")
+    net = Estimator(weights_file.config(EstimatorConfig, config, path))
+    weights_file.fill(net, state, path)
     return net

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from addon.core.faces.crop import FACE_HEIGHT
 from addon.core.faces.topology import CHIN, EYE_LEFT, EYE_RIGHT, FOREHEAD
 
-from . import weights
+from . import weights_file
 
 INPUT = 128  # pixels a side, as in the paper
 SIDE, SHIFT = 1.4, 0.04  # the crop that it sees, in face heights, as addon.core.faces.face_crop counts them
@@ -127,13 +127,13 @@ def _shrunk(grey: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 def save(net: IdentityNet, path: Path) -> None:
     """Weights as float16 safetensors, with the configuration."""
-    weights.save(path, "identity", asdict(net.config), net.state_dict())
+    weights_file.save(path, "identity", asdict(net.config), net.state_dict())
 
 
 def load(path: Path) -> IdentityNet:
     """The network, ready to judge: not trainable, in evaluation mode. Raises PackError where the file is no such
     network."""
-    config, state = weights.load(path, "identity")
-    net = IdentityNet(weights.config(IdentityConfig, config, path))
-    weights.fill(net, state, path)
+    config, state = weights_file.load(path, "identity")
+    net = IdentityNet(weights_file.config(IdentityConfig, config, path))
+    weights_file.fill(net, state, path)
     return net

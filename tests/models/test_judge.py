@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from addon.core.errors import PackError  # noqa: E402
 from addon.core.faces import cut, face_crop  # noqa: E402
-from models.judge import identity, weights  # noqa: E402
+from models.judge import identity, weights_file  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -96,13 +96,13 @@ def test_weights_of_another_judge_or_version_are_refused(net, tmp_path):
     path.write_bytes(b"no tensors")
     with pytest.raises(PackError, match="cannot be read"):
         identity.load(path)
-    weights.save(path, "estimator", {}, {"x": torch.zeros(1)})
+    weights_file.save(path, "estimator", {}, {"x": torch.zeros(1)})
     with pytest.raises(PackError, match="estimator, format 1, where identity"):
         identity.load(path)
-    weights.save(path, "identity", {"depth": 3}, {"x": torch.zeros(1)})
+    weights_file.save(path, "identity", {"depth": 3}, {"x": torch.zeros(1)})
     with pytest.raises(PackError, match="another version"):
         identity.load(path)
     config = {"width": 0.25, "embedding": 32, "dropout": 0.5}
-    weights.save(path, "identity", config, {"x": torch.zeros(1)})
+    weights_file.save(path, "identity", config, {"x": torch.zeros(1)})
     with pytest.raises(PackError, match="another network"):
         identity.load(path)

@@ -1,129 +1,532 @@
-"""Writes a generator pack: the graph, checked against torch, and pack.toml with every file's hash.
+"""From a run's checkpoint to a generator pack: graphs, checked against torch, and what pack.toml says of the run.
 
-python -m models.export zygoma-base
+    python -m models.export CHECKPOINT PACK [--id ID] [--title TITLE] [--figures FILE.json] [--overwrite]
+
+CHECKPOINT is a run's best.safetensors or last.safetensors; beside it the run's config.json and events say what it was
+trained on. PACK is the pack's folder, which is written whole or not at all.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
+import importlib
+import inspect
+import json
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from types import ModuleType
+from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import torch
+from torch import Tensor, nn
 
-from addon.core.attributes import ATTRIBUTES, GAZE, NAMES, UNITS
-from addon.core.mesh.layout import GRID, STATE
+from addon.core.attributes import AT_POSE, COMMON, INDEX, POSE
+from addon.core.errors import OutputError, ZygomaError
+from addon.core.faces import Face, FaceReader, Photo, cut, face_crop, read_photo
+from addon.core.frames import output_error
+from addon.core.pack import ANIMATOR, DRIVER, ENCODER, EXPRESS, ID, Pack, Paper, read_pack
+from addon.core.render import VERSION
+from addon.core.session import Generator, Source
 
-from .head.animator import export as export_animator
+from . import checkpoint as checkpoints
+from .checkpoint import CheckpointError
+from .events import read_events
+from .graph import UNUSED, export_graph, metadata, read_graph, weights, write_graph
+from .people.plan import POSE_LIMIT, POSE_SPREAD
+from .presets import PRESETS
 
-PACKS = Path(__file__).parents[1] / "addon" / "packs"
-RANGES = {"pose_pitch": (-0.5, 0.5), "pose_yaw": (-0.6, 0.6), "pose_roll": (-0.6, 0.6)}
-RANGES |= dict.fromkeys(GAZE, (-0.5, 0.5))
-SIZES = (256, 2048)
-HEADER = """format = 1
-id = "zygoma-base"
-title = "Zygoma Base"
-version = "0.1.0"
-system = "zygoma-base"
-licence = "GPL-3.0-or-later; head derived from CC0 data"
-at_rest = "photo"
-
-[training]
-data = "nothing: the photo's own pixels are moved through a fitted head"
-
-[crop]
-side = 2.25
-shift = 0.04
-sizes = [{0}, {1}]
-"""
-
-
-def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """A state of the right shapes whose motion is small and smooth enough to be inverted, for checks of the graph."""
-    rng = np.random.default_rng(seed)
-    units = len(UNITS)
-
-    def noise(*shape):
-        return rng.random(shape, np.float32)
-
-    def waves(*lead):
-        x = np.linspace(0, np.pi, GRID, dtype=np.float32)
-        return (noise(*lead, 1, 1) - 0.5) * np.sin(x) * np.sin(x)[:, None]
-
-    state = {
-        "above": noise(1, 7, size, size),
-        "below": noise(1, 3, size, size),
-        "marks": noise(1, 5, size, size),
-        "inner": noise(1, 5, size, size),
-        "jaw": noise(1, 4, size, size),
-        "surface": np.concatenate([waves(1, 1), np.abs(waves(1, 1))], 1),
-        "motion_above": 0.1 * waves(units + 1, 3),
-        "motion_below": 0.1 * waves(units + 1, 3),
-        "creases": np.abs(waves(units)),
-        "eyes": np.abs(waves(1, 1)),
-        "scale": np.array([0.6]),
-        "offset": np.array([0.02, -0.05]),
-        "pivot": np.array([0.0, 0.35, 0.75]),
-        "cavity": noise(3),
-        "jaw_travel": 0.1 * noise(units, 3),
-        "source_rotation": np.eye(3),
-        "crop_turn": np.eye(3),
-        "source": np.zeros(len(NAMES)),
-    }
-    return {name: np.ascontiguousarray(state[name], np.float32) for name in STATE}
+PORTRAITS = sorted((Path(__file__).parents[1] / "docs" / "portraits").glob("*.jpg"))
+SHIFT = 0.04  # of crops, in face heights: what people are rendered with
+SHIPPED = 6e6  # bytes of a pack that ships
+MOST_OFF = 0.5  # grey levels of 255 that ONNX Runtime may differ from torch on average
+RESTS = 45.0  # decibels: from here on a picture at rest passes for the photo
+CONDITIONS = 3  # vectors a portrait of the parity check
+LEFT_OUT = "left_out"  # metadata: weights of the same networks that only training needs
+TITLES = {"ganimation": "GANimation", "icface": "ICface", "eggan": "EGGAN", "aipgan": "AIP-GAN"}
+PAPERS = {
+    "ganimation": Paper(
+        "GANimation: One-Shot Anatomically Consistent Facial Animation",
+        "A. Pumarola, A. Agudo, A. M. Martinez, A. Sanfeliu, F. Moreno-Noguer",
+        2019,
+        "https://doi.org/10.1007/s11263-019-01210-3",
+    ),
+    "icface": Paper(
+        "ICface: Interpretable and Controllable Face Reenactment Using GANs",
+        "S. Tripathy, J. Kannala, E. Rahtu",
+        2020,
+        "https://arxiv.org/abs/1904.01909",
+    ),
+    "eggan": Paper(
+        "Fine-Grained Expression Manipulation via Structured Latent Space",
+        "J. Tang, Z. Shao, L. Ma",
+        2020,
+        "https://arxiv.org/abs/2004.09769",
+    ),
+    "aipgan": Paper(
+        "An Efficient Integration of Disentangled Attended Expression and Identity Features for Facial Expression "
+        "Transfer and Synthesis",
+        "K. Ali, C. E. Hughes",
+        2020,
+        "https://arxiv.org/abs/2005.00499",
+    ),
+}
 
 
-def export_zygoma_base(folder: Path) -> None:
-    """Exports animator.onnx into `folder`, which holds head.npz; raises AssertionError where ONNX Runtime disagrees
-    with torch.
-    """
-    graph = folder / "animator.onnx"
-    example = {name: torch.from_numpy(v) for name, v in random_state(256).items()}
-    net = export_animator(graph, example)
-    model = onnx.load(graph)
-    model.doc_string = "zygoma-base: the photo's own pixels through a fitted head"
-    onnx.helper.set_model_props(model, {"attributes": ",".join(NAMES)})
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, graph)
-    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
-    for size, batch in ((256, 1), (320, 3)):
-        state = random_state(size, seed=size)
-        attributes = np.random.default_rng(size).random((batch, len(NAMES)), np.float32) * 0.5
+class ExportError(ZygomaError):
+    """A checkpoint that makes no pack: its graph disagrees with torch, or a name does not fit."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What the user says of a pack."""
+
+    id: str
+    title: str
+    version: str = VERSION
+    licence: str = "GPL-3.0-or-later"
+    machine: str = ""
+    figures: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
+    drawn: bool = False  # without the photo's own pixels
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A checkpoint's system, its networks with the weights to export, and what its folder says of the run."""
+
+    checkpoint: checkpoints.Checkpoint
+    module: ModuleType  # of models.networks
+    networks: nn.ModuleDict
+    config: dict[str, Any]  # config.json, {} where it is absent
+    unfit: dict[str, str]  # weights that could not be put into the networks, and why
+
+    @property
+    def system(self) -> str:
+        return self.checkpoint.facts["system"]
+
+    @property
+    def size(self) -> int:
+        return self.checkpoint.facts["training"]["size"]
+
+    @property
+    def side(self) -> float:
+        return self.checkpoint.facts["training"]["side"]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One file of a pack: what is exported, what it takes and gives, and which of that has a row for each vector."""
+
+    file: str
+    module: nn.Module
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    batched: tuple[str, ...]
+
+
+def export_pack(checkpoint: Path, folder: Path, about: About, overwrite: bool = False) -> Pack:
+    """Writes a pack. Raises ZygomaError: CheckpointError, ExportError, OutputError."""
+    if not ID.fullmatch(about.id):
+        raise ExportError(f"{about.id!r} is no id of a pack: use lower-case letters, digits, - and _, or give --id.")
+    if folder.exists() and not overwrite:
+        raise OutputError(f"{folder} is there already: choose another folder, or --overwrite the pack in it.")
+    if folder.exists() and not (folder / "pack.toml").is_file():
+        raise OutputError(f"{folder} is there already and is no pack: choose another folder.")
+    trained = load_trained(checkpoint)
+    part = folder.with_name(f".{folder.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        pack = _write(trained, part, about)
+        old = folder.with_name(f".{folder.name}.old")
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(part, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as problem:
+        raise output_error(folder, problem) from problem
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return dataclasses.replace(pack, folder=folder)
+
+
+def _write(trained: Trained, folder: Path, about: About) -> Pack:
+    subjects = read_portraits()
+    graphs, examples = graphs_of(trained, about.drawn), [example(trained, *subject) for subject in subjects]
+    used = write_graphs(trained, graphs, folder, examples[0])
+    tensors = trained.networks.state_dict()
+    figures = {**_figures(trained), "parameters": sum(tensors[name].numel() for name in used)}
+    figures["ONNX against torch, of 255"] = parity(graphs, folder, examples)
+    write_pack_toml(folder, trained, about, figures, "generated")
+    generator = Generator(read_pack(folder), "cpu")
+    generator.load()
+    sources = [generator.encode(*subject) for subject in subjects]
+    at_rest, figures["at rest"] = rest(generator, sources)
+    if still := unmoved(generator, sources[0]):
+        figures["moves nothing"] = ", ".join(still)
+    write_pack_toml(folder, trained, about, {**figures, **about.figures}, at_rest)
+    return read_pack(folder)
+
+
+# The checkpoint
+
+
+def load_trained(path: Path) -> Trained:
+    """Raises CheckpointError where the file is no checkpoint of a system that this Zygoma has, or its weights do not
+    fit."""
+    kept = checkpoints.load(path)
+    system = kept.facts.get("system")
+    if system not in PRESETS:
+        raise CheckpointError(f"{path}: its system is {system}; this Zygoma has {', '.join(PRESETS)}.")
+    preset = next(iter(PRESETS[system].values()))
+    config = _config(path.parent)
+    network = _dataclass(type(preset.network), kept.facts["network"], path)
+    losses = _dataclass(type(preset.weights), kept.facts["weights"], path)
+    objective = preset.objective(network, losses, kept.facts["training"]["size"], config.get("people", 2))
+    module = importlib.import_module(f".networks.{system}", __package__)
+    return Trained(kept, module, objective.networks.eval(), config, _filled(objective.networks, kept))
+
+
+def _filled(networks: nn.Module, kept: checkpoints.Checkpoint) -> dict[str, str]:
+    """Puts in the averaged weights, where there are any. Returns what does not fit, with the reason: it may be a part
+    that no graph needs, such as a critic that tells as many people apart as it was trained on."""
+    found = kept.group(checkpoints.AVERAGED) or kept.group(checkpoints.NETWORKS)
+    unfit = {}
+    for name, tensor in networks.state_dict().items():
+        theirs = tuple(found[name].shape) if name in found else "absent"
+        if theirs == tuple(tensor.shape):
+            tensor.copy_(found[name])
+        else:
+            unfit[name] = f"{theirs} there and {tuple(tensor.shape)} in this architecture"
+    return unfit
+
+
+def _config(run: Path) -> dict[str, Any]:
+    try:
+        said = json.loads((run / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _dataclass(kind: type, values: Mapping[str, Any], path: Path) -> Any:
+    """Configurations come back from JSON with lists for tuples."""
+    known = {field.name for field in dataclasses.fields(kind)}
+    if set(values) != known:
+        odd = sorted(set(values) ^ known)
+        raise CheckpointError(
+            f"{path}: its {kind.__name__} and this version's differ in {', '.join(odd)}: export it by the version that "
+            "trained it."
+        )
+
+    def tuples(value):
+        return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+    return kind(**{name: tuples(value) for name, value in values.items()})
+
+
+# Graphs
+
+
+def graphs_of(trained: Trained, drawn: bool = False) -> list[Graph]:
+    """A system's graphs, each after those that make its inputs. drawn: without the photo's own pixels. Raises
+    ExportError where the system has no such variant."""
+    module, networks = trained.module, trained.networks
+
+    def animator(kind: type) -> nn.Module:
+        if drawn and "photo" not in inspect.signature(kind).parameters:
+            raise ExportError(f"{TITLES[trained.system]} has no variant that draws every pixel.")
+        return (kind(networks, photo=False) if drawn else kind(networks)).eval()
+
+    made = ("image", "alpha", "synthetic")
+    asked = module.ENCODER_INPUTS
+    state = tuple(f"own_{name}" if name in asked else name for name in module.STATE)  # a graph has a name but once
+    graphs = [Graph(ENCODER, module.Encode(networks).eval(), asked, state, ())]
+    if trained.system != "aipgan":
+        takes = (*state, "attributes")
+        return [*graphs, Graph(ANIMATOR, animator(module.Animate), takes, made, ("attributes", *made))]
+    told = module.EXPRESSION
+    express, driver = module.Expressed(networks).eval(), module.Driver(networks).eval()
+    return [
+        *graphs,
+        Graph(DRIVER, driver, ("image",), told, ()),
+        Graph(EXPRESS, express, ("attributes",), told, ("attributes", *told)),
+        Graph(ANIMATOR, animator(module.Draw), (*state, *told), made, (*told, *made)),
+    ]
+
+
+def write_graphs(trained: Trained, graphs: Sequence[Graph], folder: Path, source: Mapping[str, Tensor]) -> set[str]:
+    """Writes all; returns the names of the weights in them. Raises CheckpointError where one of these is unfit."""
+    state = trained.networks.state_dict(keep_vars=True)
+    names = {id(tensor): name for name, tensor in state.items()}
+    tensors, models, used = dict(source), [], set()
+    for graph in graphs:
         with torch.no_grad():
-            expected = net(*(torch.from_numpy(state[name]) for name in STATE), torch.from_numpy(attributes))
-        for name, ours, theirs in zip(
-            ("image", "alpha", "synthetic"),
-            session.run(None, {**state, "attributes": attributes}),
-            expected,
-            strict=True,
-        ):
-            off = np.abs(ours.astype(int) - theirs.numpy().astype(int))
-            print(f"{name} {size} px x {batch}: mean difference {off.mean():.5f}, largest {off.max()} of 255")
-            assert off.mean() < 0.01, f"{name}: ONNX Runtime disagrees with torch"
-    write_pack_toml(folder)
+            made = _run(graph, tensors)
+        given = {name: tensors[name] for name in graph.inputs}
+        models.append(export_graph(graph.module, given, graph.outputs, graph.batched, names))
+        used |= set(weights(models[-1]))
+        tensors |= made
+    for name in sorted(used):
+        if name in trained.unfit:
+            raise CheckpointError(f"{trained.checkpoint.path}: {name} is {trained.unfit[name]}.")
+        if not state[name].isfinite().all():
+            raise CheckpointError(f"{trained.checkpoint.path}: {name} holds what is no number; take an earlier one.")
+    heads = {name.split(".")[0] for name in used}
+    left_out = [
+        name for name in state if name.split(".")[0] in heads and name not in used and not name.endswith(UNUSED)
+    ]
+    about = {"attributes": ",".join(COMMON), LEFT_OUT: json.dumps(left_out)}
+    for graph, model in zip(graphs, models, strict=True):
+        write_graph(model, folder / graph.file, about)
+    return used
 
 
-def write_pack_toml(folder: Path) -> None:
+def _run(graph: Graph, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    outputs = graph.module(*(tensors[name] for name in graph.inputs))
+    return dict(zip(graph.outputs, outputs, strict=True))
+
+
+def read_portraits() -> list[tuple[Photo, Face]]:
+    """Those that the repository holds."""
+    reader = FaceReader()
+    photos = [read_photo(path) for path in PORTRAITS]
+    return [(photo, reader.face(photo)) for photo in photos]
+
+
+def example(trained: Trained, photo: Photo, face: Face) -> dict[str, Tensor]:
+    """What a session would give the graphs for a photo, and a few vectors."""
+    crop = face_crop(face.landmarks, trained.size, trained.side, SHIFT)
+    image = torch.from_numpy(cut(photo.pixels, crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    rng = np.random.default_rng(0)
+    vectors = rng.random((CONDITIONS, len(COMMON))) * (rng.random((CONDITIONS, len(COMMON))) < 0.3)
+    vectors[:, AT_POSE] = rng.normal(0, 0.2, (CONDITIONS, len(POSE)))
+    return {
+        "image": image,  # [1,3,S,S]
+        "landmarks": torch.from_numpy(crop.to_crop(face.landmarks)).float()[None],  # [1,478,3]
+        "source_vector": torch.zeros(1, len(COMMON)),
+        "attributes": torch.from_numpy(vectors).float(),  # [B,20]
+    }
+
+
+def parity(graphs: Sequence[Graph], folder: Path, examples: Sequence[Mapping[str, Tensor]]) -> str:
+    """How far ONNX Runtime with stored weights and torch with the checkpoint's differ, from photo to picture. Raises
+    ExportError where that is too much."""
+    largest, means = 0, []
+    for given in examples:
+        ours, theirs = dict(given), {name: tensor.numpy() for name, tensor in given.items()}
+        for graph in graphs:
+            session = onnxruntime.InferenceSession(str(folder / graph.file), providers=["CPUExecutionProvider"])
+            with torch.no_grad():
+                ours |= _run(graph, ours)
+            asked = {taken.name: theirs[taken.name] for taken in session.get_inputs()}  # what is not needed is gone
+            theirs |= dict(zip(graph.outputs, session.run(list(graph.outputs), asked), strict=True))
+        for name in graphs[-1].outputs:
+            off = np.abs(ours[name].numpy().astype(int) - theirs[name].astype(int))
+            largest, means = max(largest, int(off.max())), [*means, float(off.mean())]
+    if not max(means) <= MOST_OFF:
+        raise ExportError(
+            f"ONNX Runtime's pictures differ from torch's by {max(means):.2f} grey levels on average, at most "
+            f"{MOST_OFF:g} are allowed: a layer of this network does not survive the export."
+        )
+    return f"largest {largest}, mean {max(means):.2g}"
+
+
+# What the pack does
+
+
+def rest(generator: Generator, sources: Sequence[Source]) -> tuple[str, str]:
+    """Of photos under their own vectors: what pack.toml's `at_rest` is, and how near they come to the photo."""
+    worst = np.inf
+    for source in sources:
+        frames = generator.animate(source, source.vector[None])
+        share = frames.alpha[0, :, :, None] / 255.0
+        photo = cut(source.photo.pixels, source.crop).astype(float)
+        error = np.mean((share * (frames.image[0] - photo)) ** 2)
+        worst = min(worst, 10 * np.log10(255**2 / error) if error else np.inf)
+    said = "the photo, bit for bit" if worst == np.inf else f"{worst:.1f} dB PSNR to the photo"
+    return ("photo" if worst >= RESTS else "generated"), said
+
+
+def unmoved(generator: Generator, source: Source) -> list[str]:
+    """Attributes that change not one pixel."""
+    targets = np.repeat(source.vector[None], len(COMMON) + 1, 0)
+    for row, name in enumerate(COMMON):
+        targets[row, INDEX[name]] += 0.3 if name in POSE else (0.5 if targets[row, INDEX[name]] < 0.5 else -0.5)
+    frames = generator.animate(source, targets)
+    return [name for row, name in enumerate(COMMON) if (frames.image[row] == frames.image[-1]).all()]
+
+
+# pack.toml
+
+
+def _figures(trained: Trained) -> dict[str, float | str]:
+    """What the run's own log says of held-out people at the checkpoint's step."""
+    events = read_events(trained.checkpoint.path.parent, trained.checkpoint.facts["step"])
+    gains = {t.removeprefix("gain/"): v for t, v in events.values.items() if t.startswith("gain/")}
+    units = {name: value for name, value in sorted(gains.items()) if name in COMMON}
+    figures: dict[str, float | str] = {}
+    if "held_out/error" in events.values:
+        figures["error, held-out people, of copying's"] = round(events.values["held_out/error"], 4)
+    if units:
+        figures["gain, one unit"] = round(median(units.values()), 4)
+        figures["gain, each unit"] = ", ".join(f"{name} {value:.2f}" for name, value in units.items())
+    for name, title in (("combination", "gain, combinations"), ("pose", "gain, head pose")):
+        if name in gains:
+            figures[title] = round(gains[name], 4)
+    return figures
+
+
+def write_pack_toml(
+    folder: Path, trained: Trained, about: About, figures: Mapping[str, float | str], at_rest: str
+) -> None:
     """pack.toml with the hashes of the files as they are."""
-    lines = [HEADER.format(*SIZES), "[attributes]"]
-    for attribute in ATTRIBUTES:
-        low, high = RANGES.get(attribute.key, (0.0, 1.0))
-        lines.append(f"{attribute.key} = [{low}, {high}]")
-    lines += ["", "[files]"]
-    for name in ("animator.onnx", "head.npz"):
-        lines.append(f'"{name}" = "{hashlib.sha256((folder / name).read_bytes()).hexdigest()}"')
-    (folder / "pack.toml").write_text("\n".join(lines) + "\n")
+    facts, paper = trained.checkpoint.facts, PAPERS[trained.system]
+    minutes = read_events(trained.checkpoint.path.parent, facts["step"]).minutes
+    training: dict[str, Any] = {"data": f"synthetic people, preset {facts['preset']}", "samples": facts["samples"]}
+    if "people" in trained.config:
+        training["people"] = trained.config["people"]
+    if minutes is not None:
+        training["minutes"] = round(minutes, 1)
+    if machine := about.machine or trained.config.get("machine", ""):
+        training["machine"] = machine
+    top = {
+        "format": 1,
+        "id": about.id,
+        "title": about.title,
+        "version": about.version,
+        "system": trained.system,
+        "licence": about.licence,
+        "at_rest": at_rest,
+    }
+    tables = {
+        "crop": {"side": trained.side, "shift": SHIFT, "sizes": [trained.size, trained.size]},
+        "attributes": {name: covered(name) for name in COMMON},
+        "paper": dataclasses.asdict(paper),
+        "training": training,
+        "files": {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in sorted(folder.glob("*.onnx"))},
+        "metrics": dict(figures),
+    }
+    lines = [f"{name} = {_toml(value)}" for name, value in top.items()]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(f"{_key(key)} = {_toml(value)}" for key, value in table.items())]
+    (folder / "pack.toml").write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pack", choices=["zygoma-base"])
-    args = parser.parse_args()
-    export_zygoma_base(PACKS / args.pack)
+def covered(name: str) -> list[float]:
+    """The range of an attribute that nearly all people of a training showed: two standard deviations of an angle."""
+    if name not in POSE:
+        return [0.0, 1.0]
+    limit = round(min(2 * POSE_SPREAD[name], POSE_LIMIT[name]), 2)
+    return [-limit, limit]
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").isalnum() and name.isascii() else json.dumps(name, ensure_ascii=False)
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+# Back again
+
+
+def weights_of_pack(folder: Path, networks: nn.Module) -> dict[str, Tensor]:
+    """The weights that a pack holds of these networks, by their names in them, to train on from.
+
+    What only training needs (critics, classifiers) is in no pack. Raises PackError for a folder that is no pack,
+    CheckpointError, naming both sides, where the pack was made by another architecture.
+    """
+    pack = read_pack(folder)
+    held: dict[str, Tensor] = {}
+    left_out: set[str] = set()
+    for name in pack.files:
+        if name.endswith(".onnx"):
+            model = read_graph(pack.path(name))
+            held |= weights(model)
+            left_out |= set(json.loads(metadata(model).get(LEFT_OUT, "[]")))
+    if not held:
+        raise CheckpointError(f"{folder}: a pack of {pack.system} that holds no weights to train on from.")
+    wanted, heads = networks.state_dict(), {name.split(".")[0] for name in held}
+    for name in [*wanted, *held]:
+        theirs = tuple(held[name].shape) if name in held else "absent"
+        ours = tuple(wanted[name].shape) if name in wanted else "absent"
+        training_only = name not in held and (
+            name in left_out or name.endswith(UNUSED) or name.split(".")[0] not in heads
+        )
+        if theirs != ours and not training_only:
+            raise CheckpointError(
+                f"{folder}: {name} is {theirs} there and {ours} in this architecture: take the preset that the pack "
+                f"was trained with ({pack.training.data if pack.training else 'unknown'})."
+            )
+    return held
+
+
+# The command
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m models.export", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="best.safetensors of a run")
+    parser.add_argument("pack", type=Path, metavar="PACK", help="the pack's folder")
+    parser.add_argument("--id", help="(default: the folder's name)")
+    parser.add_argument("--title", help="(default: the system's name)")
+    parser.add_argument("--version", default=VERSION, help="(default: %(default)s)")
+    parser.add_argument("--licence", default=About.licence, help="(default: %(default)s)")
+    parser.add_argument("--machine", default="", help="what it was trained on, such as '2 CPU cores'")
+    parser.add_argument("--figures", type=Path, metavar="FILE.json", help="more figures: {what they measure: value}")
+    parser.add_argument("--drawn", action="store_true", help="leave the photo's own pixels out: every pixel is drawn")
+    parser.add_argument("--overwrite", action="store_true", help="replace the pack that is there")
+    return parser
+
+
+def read_figures(path: Path | None) -> dict[str, float | str]:
+    """Raises ExportError."""
+    if path is None:
+        return {}
+    try:
+        said = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as problem:
+        raise ExportError(f"{path}: the figures cannot be read ({problem}).") from problem
+    if not isinstance(said, dict) or not all(isinstance(value, int | float | str) for value in said.values()):
+        raise ExportError(f"{path}: figures are an object: what they measure, and numbers or texts.")
+    return said
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(arguments)
+    try:
+        system = checkpoints.load(args.checkpoint).facts["system"]
+        about = About(
+            id=args.id or args.pack.resolve().name,
+            title=args.title or TITLES.get(system, "Learnt"),
+            version=args.version,
+            licence=args.licence,
+            machine=args.machine,
+            figures=read_figures(args.figures),
+            drawn=args.drawn,
+        )
+        pack = export_pack(args.checkpoint, args.pack, about, args.overwrite)
+    except ZygomaError as error:
+        print(error, file=sys.stderr)
+        return 1
+    size = sum((pack.folder / name).stat().st_size for name in pack.files)
+    for name, value in pack.metrics.items():
+        print(f"{name}: {value}")
+    print(f"{pack.folder}: {pack.title} ({pack.id}), {size / 1e6:.2f} MB, at rest: {pack.at_rest}.")
+    if size > SHIPPED:
+        print(f"More than the {SHIPPED / 1e6:g} MB of a pack that ships: take a smaller preset for that.")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -272,8 +272,8 @@ def test_smile_goes_with_the_own_expression(generator, reader, seen, shared):
 
 def test_shipped_graph_is_the_torch_module(generator):
     torch = pytest.importorskip("torch")
-    from models.export import random_state
     from models.head.animator import Animator
+    from models.head.export import random_state
 
     session = generator._session(ANIMATOR, ["CPUExecutionProvider"])
     rng = np.random.default_rng(4)

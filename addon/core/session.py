@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,6 +17,9 @@ from .errors import FaceError, PackError, ZygomaError
 from .faces import Crop, Face, Paster, Photo, cut, face_crop, unit_readings
 from .faces.pose import angles, rotation
 from .pack import ANIMATOR, BASIS, DRIVER, ENCODER, EXPRESS, MESH, Pack
+
+if TYPE_CHECKING:
+    from .mesh import HeadBasis
 
 OUTPUTS = ("image", "alpha", "synthetic")
 CLAIMED = "source_attributes"  # the encoder's output that tells the source vector
@@ -64,9 +68,7 @@ class Generator:
         self._lock = threading.Lock()
         self._on_device: WeakKeyDictionary[Source, dict[str, ort.OrtValue]] = WeakKeyDictionary()
         self._pasters: WeakKeyDictionary[Source, Paster] = WeakKeyDictionary()
-        self._encoder: ort.InferenceSession | None = None
-        self._driver: ort.InferenceSession | None = None
-        self._basis = None
+        self._late: dict[str, Any] = {}  # what is loaded when it is first needed, by file
         self._animator, self.device, self.device_reason = self._load_animator(device)
         self._express = self._session(EXPRESS, ["CPUExecutionProvider"]) if EXPRESS in pack.files else None
         self._check_animator()
@@ -114,41 +116,32 @@ class Generator:
 
     def load(self) -> None:
         """All that else waits until it is needed. Raises PackError where it cannot be loaded or does not fit."""
-        self._load_encoder()
+        if self.pack.system == MESH:
+            self._basis()
+        else:
+            self._encoder()
         if DRIVER in self.pack.files:
-            self._load_driver()
-
-    def _load_encoder(self) -> None:
-        with self._lock:
-            if self.pack.system == MESH and self._basis is None:
-                from .mesh import load_basis
-
-                self._basis = load_basis(self.pack.path(BASIS))
-            elif self.pack.system != MESH and self._encoder is None:
-                encoder = self._session(ENCODER, ["CPUExecutionProvider"])
-                self._check_encoder(encoder)
-                self._encoder = encoder
+            self._driver()
 
     def _encode_mesh(self, image, crop: Crop, face: Face, source_vector):
         from .mesh import encode
 
-        self._load_encoder()
         landmarks = crop.to_crop(face.landmarks)
-        encoding = encode(image, landmarks, face.blendshapes, self._basis, source_vector, face.pose, crop.angle)
+        encoding = encode(image, landmarks, face.blendshapes, self._basis(), source_vector, face.pose, crop.angle)
         return encoding.state, encoding.vector, encoding.notes
 
     def _encode_graph(self, image, crop: Crop, face: Face, source_vector):
-        self._load_encoder()
+        encoder = self._encoder()
         known = _readings(face) if source_vector is None else source_vector
         offered = {
             "image": _planes(image),  # [1,3,S,S]
             "landmarks": crop.to_crop(face.landmarks)[None].astype(np.float32),  # [1,478,3]
             "source_vector": self._asked(known[None], crop),  # [1,A]
         }
-        asked = {given.name: offered[given.name] for given in self._encoder.get_inputs()}
-        outputs = [output.name for output in self._encoder.get_outputs()]
+        asked = {given.name: offered[given.name] for given in encoder.get_inputs()}
+        outputs = [output.name for output in encoder.get_outputs()]
         with self._lock:
-            state = dict(zip(outputs, self._run(self._encoder, outputs, asked), strict=True))
+            state = dict(zip(outputs, self._run(encoder, outputs, asked), strict=True))
         claimed = state.pop(CLAIMED, None)
         if source_vector is not None:
             return state, source_vector, ()
@@ -185,23 +178,9 @@ class Generator:
         """
         if DRIVER not in self.pack.files:
             raise PackError(f"The pack {self.pack.id} has no {DRIVER}: vectors drive it, pictures cannot.")
-        self._load_driver()
         crop = face_crop(face.landmarks, source.crop.size, self.pack.crop_side, self.pack.crop_shift, self.pack.sizes)
-        made = self._run(self._driver, self._asking, {"image": _planes(cut(photo.pixels, crop))})
+        made = self._run(self._driver(), self._asking, {"image": _planes(cut(photo.pixels, crop))})
         return Frames(*self._animate(source, dict(zip(self._asking, made, strict=True))))
-
-    def _load_driver(self) -> None:
-        with self._lock:
-            if self._driver is None:
-                driver = self._session(DRIVER, ["CPUExecutionProvider"])
-                takes = [given.name for given in driver.get_inputs()]
-                if takes != ["image"]:
-                    raise PackError(
-                        f"{self.pack.folder / DRIVER}: takes {', '.join(takes)[:80]}; a driver takes image alone."
-                    )
-                _check_names(self.pack, DRIVER, driver.get_inputs(), {"image": FLOAT})
-                _check_names(self.pack, DRIVER, driver.get_outputs(), dict.fromkeys(self._asking, FLOAT))
-                self._driver = driver
 
     def batch(self, source: Source) -> int:
         """How many vectors of this source go through the graph at once."""
@@ -281,6 +260,28 @@ class Generator:
 
     # Loading
 
+    def _encoder(self) -> ort.InferenceSession:
+        return self._once(ENCODER, lambda: self._checked_graph(ENCODER, self._check_encoder))
+
+    def _driver(self) -> ort.InferenceSession:
+        return self._once(DRIVER, lambda: self._checked_graph(DRIVER, self._check_driver))
+
+    def _basis(self) -> HeadBasis:
+        from .mesh import load_basis
+
+        return self._once(BASIS, lambda: load_basis(self.pack.path(BASIS)))
+
+    def _once(self, file: str, load: Callable[[], Any]) -> Any:
+        with self._lock:
+            if file not in self._late:
+                self._late[file] = load()
+            return self._late[file]
+
+    def _checked_graph(self, file: str, check: Callable[[ort.InferenceSession], None]) -> ort.InferenceSession:
+        graph = self._session(file, ["CPUExecutionProvider"])
+        check(graph)
+        return graph
+
     def _load_animator(self, device: str) -> tuple[ort.InferenceSession, str, str]:
         """(session, 'CUDA' or 'CPU', why)."""
         wish = device.casefold()
@@ -335,10 +336,13 @@ class Generator:
         written = graph.get_modelmeta().custom_metadata_map.get("attributes")
         if written is not None and tuple(written.split(",")) != self.pack.attributes:
             raise PackError(f"{where}: was exported for another vector order than pack.toml names; export it again.")
-        self._asking = ["attributes"] if self._express is None else [made.name for made in graph.get_outputs()]
         inputs = {given.name: given for given in self._animator.get_inputs()}
-        _check_names(self.pack, ANIMATOR, inputs.values(), dict.fromkeys(inputs, FLOAT), self._asking)
+        _check_names(self.pack, ANIMATOR, inputs.values(), dict.fromkeys(inputs, FLOAT))
         _check_names(self.pack, ANIMATOR, self._animator.get_outputs(), dict.fromkeys(OUTPUTS, "tensor(uint8)"))
+        told = ["attributes"] if self._express is None else [made.name for made in graph.get_outputs()]
+        self._asking = [name for name in told if name in inputs]
+        if not self._asking:
+            raise PackError(f"{self.pack.folder / ANIMATOR}: the graph has no {' nor '.join(told)[:80]}.")
 
     def _check_encoder(self, encoder: ort.InferenceSession) -> None:
         """It asks for the picture, and for nothing that the session has not."""
@@ -362,6 +366,13 @@ class Generator:
                 raise PackError(f"{where}: takes {name} of the shape {given.shape}, and is given {list(shape)}.")
         made = [output.name for output in encoder.get_outputs()]
         _check_names(self.pack, ENCODER, encoder.get_outputs(), dict.fromkeys(made, FLOAT))
+
+    def _check_driver(self, driver: ort.InferenceSession) -> None:
+        takes = [given.name for given in driver.get_inputs()]
+        if takes != ["image"]:
+            raise PackError(f"{self.pack.folder / DRIVER}: takes {', '.join(takes)[:80]}; a driver takes image alone.")
+        _check_names(self.pack, DRIVER, driver.get_inputs(), {"image": FLOAT})
+        _check_names(self.pack, DRIVER, driver.get_outputs(), dict.fromkeys(self._asking, FLOAT))
 
 
 def _check_names(pack: Pack, file: str, found, kinds: dict[str, str], required: Iterable[str] = ()) -> None:

@@ -199,7 +199,7 @@ CROWN = (234, 127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 
 CROWN_RINGS = (1.2, 1.45)  # times the outline's distance from the head's centre
 CROWN_DEPTH = 0.5  # of the outline's own depth
 # The centre of the head from the mean of the 468 mesh points, in the head's own frame, in eye distances.
-HEAD_CENTRE = (0.0, 0.0, 1.2)
+HEAD_CENTRE = (0.0, 0.06, 1.38)
 SOFTNESS = 0.03  # of the crop's side: standard deviation of each landmark's Gaussian
 AWAY = 0.5  # landmarks' weight below which the flow falls to 0
 LIMB = 0.1  # softness of the edge beyond which the head hides its own far side, as a cosine

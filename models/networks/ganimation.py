@@ -129,9 +129,11 @@ class Generator(nn.Module):
         step = self.config.fold * 2**self.config.downs
         return blocks.place_maps(points, size, step) if self.config.painted else None
 
-    def forward(self, image: Tensor, source: Tensor, wanted: Tensor, points: Tensor, maps: Tensor | None) -> Masks:
+    def forward(
+        self, image: Tensor, source: Tensor, wanted: Tensor, points: Tensor, maps: Tensor | None, still: bool = False
+    ) -> Masks:
         """image [B or 1,3,S,S] in -1..1, its vector [B or 1,20] and landmarks [B or 1,478,3], the wanted vector [B,20],
-        maps of `places`."""
+        maps of `places`. still: no pixel moves, even where the network has a flow."""
         config, size, batch = self.config, image.shape[-1], wanted.shape[0]
         told = self.condition(source, wanted)
         photo = image.expand(batch, -1, -1, -1)
@@ -155,10 +157,10 @@ class Generator(nn.Module):
 
         gate = self.gate(source, wanted) if config.gate else 1.0
         base, flow = photo, None
-        if config.flow:
+        if config.flow and not still:
             low = torch.cat([x, planes], 1) if config.painted else x
             flow = gate * (FLOW_LOUDNESS * fine[0] + blocks.enlarged(self.coarse(low), size))
-        if config.turn:
+        if config.turn and not still:
             turn = blocks.enlarged(blocks.rigid_flow(points, source, wanted, size), size)
             flow = turn if flow is None else turn + flow
         if flow is not None:
@@ -214,13 +216,15 @@ class Encode(nn.Module):
 class Animate(nn.Module):
     """Once a frame: eq. 1."""
 
-    def __init__(self, networks: nn.ModuleDict):
+    def __init__(self, networks: nn.ModuleDict, photo: bool = True):
+        """photo False: its pixels do not move, whatever the network was trained with, and eq. 1 is all there is."""
         super().__init__()
         self.generator = networks["generator"]
+        self.still = not photo
 
     def forward(self, photo: Tensor, landmarks: Tensor, source: Tensor, maps: Tensor, attributes: Tensor):
         """The tensors of STATE and attributes [B,20] -> image uint8 [B,S,S,3], alpha and synthetic uint8 [B,S,S]."""
-        made = self.generator(photo, source, attributes, landmarks, maps)
+        made = self.generator(photo, source, attributes, landmarks, maps, self.still)
         image = blocks.as_bytes(made.image / 2 + 0.5).permute(0, 2, 3, 1)
         alpha = blocks.as_bytes(blocks.changed(made.image, photo))
         added = (1 - made.attention[:, 0]) * (made.colour - made.base).abs().amax(1)  # [B,S,S]

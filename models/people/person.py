@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.head.anny_head import FACE_CHANGES, LOCAL, OPPOSITES, macro_coefficients
 
-from .clothes import draw_clothes
+from .accessories import draw_outfit
 from .complexion import Complexion
 from .complexion import draw as draw_complexion
-from .glasses import draw_glasses
 from .hair import (
     Beard,
     Brows,
@@ -26,6 +26,7 @@ from .hair import (
     scalp_strands,
 )
 from .head import Body, Head, Posed
+from .headwear import tucked
 from .parts import Part
 
 DETAIL = 0.34  # spread of a face's local changes; 1 is the end of anny's sliders
@@ -161,8 +162,9 @@ class Person:
         }
 
 
-def draw_person(seed: int, number: int, head: Head) -> Person:
-    """Person `number` of a dataset: the same for the same seed, wherever and whenever."""
+def draw_person(seed: int, number: int, head: Head, without: Collection[str] = ()) -> Person:
+    """Person `number` of a dataset: the same for the same seed, wherever and whenever. without: what stays at home of
+    accessories.SHARES, all else being the same."""
     rng = np.random.default_rng([seed, number, 0])
     traits = draw_traits(rng)
     body = Body.of(head, draw_shape(rng, head, traits))
@@ -179,15 +181,15 @@ def draw_person(seed: int, number: int, head: Head) -> Person:
         Locks("brows", brow_strands(head, rng, brows), own.brow, own.brow, 0.0, 0.75, 0.5, 0.8, 1.0, False),
         Locks("lashes", lashes, own.lash, own.lash, 0.0, 0.9, 0.5, 0.6, 1.0, False),
     ]
+    outfit = draw_outfit(np.random.default_rng([seed, number, 4]), body, traits.gender, without)
     if style:
         strands = scalp_strands(head, rng, style)
+        strands = tucked(strands, body, outfit.headwear) if outfit.headwear else strands
+    if style and not (outfit.headwear and outfit.headwear.bare):
         locks.append(Locks("hair", strands, own.hair, own.hair_tips, own.grey, 1.0, 0.6, 0.45, 2.0, True))
     if beard:
         strands = beard_strands(head, rng, beard)
         locks.append(Locks("beard", strands, own.beard, own.beard, own.beard_grey, 0.45, 0.4, 0.7, 1.0, False))
-    parts = draw_clothes(rng, body, traits.gender > 0.5)
-    if rng.random() < 0.25:
-        parts += draw_glasses(rng, body)
     return Person(
         traits,
         body,
@@ -196,7 +198,7 @@ def draw_person(seed: int, number: int, head: Head) -> Person:
         style,
         beard,
         tuple(locks),
-        tuple(parts),
+        outfit.parts,
         creasing=rng.uniform(0.35, 0.75) + 0.45 * max(traits.age - 0.7, 0) / 0.3,
         shaved=float(rng.choice([0.0, 0.6])),
         fleck=float(rng.random()),

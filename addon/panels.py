@@ -6,16 +6,20 @@ import blf
 import bpy
 
 from . import colour, preview, properties, rig, sample, shading, sources
-from .core.attributes import ATTRIBUTES, named
+from .core import pack_page
+from .core.attributes import ATTRIBUTES, NAMES, named
 from .core.errors import ZygomaError
+from .core.pack import Pack
 from .operators.bake import ZYGOMA_OT_bake, ZYGOMA_OT_bake_clear, ZYGOMA_OT_frames_write
 from .operators.clip_render import ZYGOMA_OT_clip_render
 from .operators.clips_render import ZYGOMA_OT_clips_render
 from .operators.movie_import import ZYGOMA_OT_movie_import
+from .operators.packs_compare import ZYGOMA_OT_packs_compare
 from .operators.resets import REGIONS, ZYGOMA_OT_key_all, ZYGOMA_OT_reset
 from .operators.rig_add import ZYGOMA_OT_rig_add
 from .operators.source_edit import (
     ZYGOMA_OT_face_pick,
+    ZYGOMA_OT_pack_pick,
     ZYGOMA_OT_photo_find,
     ZYGOMA_OT_source_edit,
     ZYGOMA_OT_source_read,
@@ -23,6 +27,7 @@ from .operators.source_edit import (
 from .operators.table_import import ZYGOMA_OT_table_import
 from .operators.table_import import disabled_reason as no_import
 
+TITLES = {attribute.key: attribute.title for attribute in ATTRIBUTES}
 MARGINS, ICON = 68, 20  # of a label in a box in the sidebar, in units of the interface's scale
 
 
@@ -110,6 +115,48 @@ class ZYGOMA_PT_source_vector(_RigPanel, bpy.types.Panel):
             grid.label(text=f"{attribute.title if attribute.is_angle else attribute.key}  {text}")
 
 
+class ZYGOMA_PT_pack(_RigPanel, bpy.types.Panel):
+    bl_label = "Pack"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        layout = self.layout
+        layout.operator(ZYGOMA_OT_pack_pick.bl_idname, icon="PRESET")
+        try:
+            pack = _pack(context)
+        except ZygomaError as problem:
+            _wrapped(layout.box(), str(problem), context, icon="ERROR")
+            return
+        column = layout.column(align=True)
+        for heading, text in pack_page.summary(pack):
+            if heading == "Link":
+                column.operator("wm.url_open", text="Open Paper", icon="URL").url = text
+            else:
+                _wrapped(column, f"{heading}: {text}", context)
+        if figures := pack_page.figures(pack):
+            box = layout.box()
+            box.label(text="Figures", icon="GRAPH")
+            for name, value in figures:
+                _wrapped(box, f"{name}: {value}", context)
+
+
+class ZYGOMA_PT_pack_ranges(_RigPanel, bpy.types.Panel):
+    bl_label = "Ranges"
+    bl_parent_id = "ZYGOMA_PT_pack"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context):
+        try:
+            pack = _pack(context)
+        except ZygomaError:
+            return
+        column = self.layout.column(align=True)
+        for name, covered in pack_page.ranges(pack):
+            row = column.split(factor=0.45)
+            row.label(text=TITLES.get(name, name))
+            row.label(text=covered)
+
+
 class ZYGOMA_PT_sliders(_RigPanel, bpy.types.Panel):
     bl_label = "Sliders"
 
@@ -118,6 +165,8 @@ class ZYGOMA_PT_sliders(_RigPanel, bpy.types.Panel):
         layout = self.layout
         if sample.is_baked(ob):
             _wrapped(layout.box(), "Baked: the sliders do nothing until Clear Bake", context, icon="INFO")
+        else:
+            _coverage(layout, ob, context)
         column = layout.column(align=True)
         for key in properties.WEIGHTS:
             if key in ob:
@@ -126,6 +175,7 @@ class ZYGOMA_PT_sliders(_RigPanel, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator(ZYGOMA_OT_reset.bl_idname, text="Reset All", icon="LOOP_BACK").what = "ALL"
         row.operator(ZYGOMA_OT_key_all.bl_idname, text="Key All", icon="KEYINGSET")
+        lacking = _lacking(context)
         for region in REGIONS:
             box = layout.box()
             row = box.row()
@@ -136,7 +186,9 @@ class ZYGOMA_PT_sliders(_RigPanel, bpy.types.Panel):
                 if attribute.region == region and attribute.key in ob:
                     number = "" if attribute.is_angle else f"{int(attribute.key[2:])} "
                     path = properties.data_path(attribute.key)
-                    column.prop(ob, path, text=f"{number}{attribute.title}", slider=True)
+                    row = column.row(align=True)
+                    row.active = attribute.key not in lacking
+                    row.prop(ob, path, text=f"{number}{attribute.title}", slider=True)
 
 
 class ZYGOMA_PT_motion(_RigPanel, bpy.types.Panel):
@@ -157,6 +209,7 @@ class ZYGOMA_PT_output(_RigPanel, bpy.types.Panel):
         for cls in (
             ZYGOMA_OT_clip_render,
             ZYGOMA_OT_clips_render,
+            ZYGOMA_OT_packs_compare,
             ZYGOMA_OT_bake,
             ZYGOMA_OT_bake_clear,
             ZYGOMA_OT_frames_write,
@@ -165,6 +218,38 @@ class ZYGOMA_PT_output(_RigPanel, bpy.types.Panel):
         ob = rig.active(context)
         if ob.get(sample.FRAMES):
             layout.label(text=f"Frames: {ob[sample.FRAMES]}")
+
+
+def _pack(context) -> Pack:
+    """The active rig's. Raises ZygomaError."""
+    return sources.pack(rig.read(rig.active(context)).pack_id)
+
+
+def _lacking(context) -> set[str]:
+    """Attributes that the active rig's pack does nothing with."""
+    try:
+        return set(NAMES) - set(_pack(context).ranges)
+    except ZygomaError:
+        return set()
+
+
+def _coverage(layout, ob, context) -> None:
+    """How far the rig's vector goes in what its pack covers, and what leaves that."""
+    try:
+        pack, target = _pack(context), sample.sample(ob).target
+    except ZygomaError:
+        return  # Source and Pack tell
+    name, share = pack.reach(target)
+    farthest = f", {TITLES[name]}" if share > 0 else ""
+    layout.progress(text=f"Range: {min(share, 9.99):.0%}{farthest}", factor=min(share, 1.0), type="BAR")
+    outside = pack.out_of_range(target)
+    if beyond := [TITLES[name] for name in outside if name in pack.ranges]:
+        box = layout.box()
+        box.alert = True
+        text = f"Beyond what {pack.title} covers, so expect distortion: {', '.join(beyond)}"
+        _wrapped(box, text, context, icon="ERROR")
+    if idle := [TITLES[name] for name in outside if name not in pack.ranges]:
+        _wrapped(layout.box(), f"{pack.title} does nothing with {', '.join(idle)}", context, icon="INFO")
 
 
 def _wrapped(layout, text: str, context, icon: str = "NONE") -> None:
@@ -195,6 +280,8 @@ CLASSES = (
     ZYGOMA_PT_main,
     ZYGOMA_PT_source,
     ZYGOMA_PT_source_vector,
+    ZYGOMA_PT_pack,
+    ZYGOMA_PT_pack_ranges,
     ZYGOMA_PT_sliders,
     ZYGOMA_PT_motion,
     ZYGOMA_PT_output,

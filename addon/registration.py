@@ -5,7 +5,17 @@ from __future__ import annotations
 import bpy
 
 from . import cli, colour, hook, menus, panels, preferences, preview, shading, upkeep
-from .operators import bake, clip_render, clips_render, movie_import, resets, rig_add, source_edit, table_import
+from .operators import (
+    bake,
+    clip_render,
+    clips_render,
+    movie_import,
+    packs_compare,
+    resets,
+    rig_add,
+    source_edit,
+    table_import,
+)
 
 MODULES = (
     preferences,
@@ -19,6 +29,7 @@ MODULES = (
     bake,
     clip_render,
     clips_render,
+    packs_compare,
     panels,
 )
 CLASSES = tuple(cls for module in MODULES for cls in module.CLASSES)

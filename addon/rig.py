@@ -83,6 +83,12 @@ def set_source(ob: bpy.types.Object, box, source_vector: np.ndarray) -> None:
     ob[GROUP]["source"] = named(np.asarray(source_vector, np.float32))
 
 
+def set_pack(ob: bpy.types.Object, pack_id: str, size: int | None) -> None:
+    """pack_id: an id or a folder; size: the crop's side in pixels, None for what the face has in the photo."""
+    ob[GROUP]["pack"] = pack_id
+    ob[GROUP]["size"] = size or 0
+
+
 def store_relative(ob: bpy.types.Object, blend: str) -> None:
     """The photo as seen from the .blend file, so that a folder with both can move. blend: '' for an unsaved file."""
     path = photo_path(ob)

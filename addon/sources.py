@@ -15,7 +15,7 @@ import numpy as np
 
 from .core.errors import PhotoError
 from .core.faces import Face, FaceReader, Photo, read_photo
-from .core.pack import find_pack
+from .core.pack import Pack, find_pack
 from .core.render import VERSION
 from .core.session import Generator, Source
 from .preferences import settings
@@ -28,6 +28,7 @@ FRAME_BYTES = 256 << 20  # finished pictures kept
 
 _lookup = threading.Lock()  # held for look-ups in what follows
 _making = threading.Lock()  # held while a generator is loaded or a photo encoded
+_packs: dict[str, Pack] = {}
 _generators: dict[str, Generator] = {}
 _sources: OrderedDict[tuple, Source] = OrderedDict()
 _frames: OrderedDict[tuple, np.ndarray] = OrderedDict()
@@ -43,6 +44,17 @@ def key(data: RigData) -> tuple:
 def _key(photo_sha256: str, box, pack_id: str, size: int | None, vector: np.ndarray) -> tuple:
     edges = tuple(round(float(edge), 3) for edge in box)
     return photo_sha256, edges, pack_id, size or 0, np.asarray(vector, np.float32).tobytes()
+
+
+def pack(pack_id: str) -> Pack:
+    """What a pack says of itself, read once, so that a panel may ask at every redraw. Raises PackError."""
+    with _lookup:
+        known = _packs.get(pack_id)
+    if known is None:
+        known = find_pack(pack_id, settings().pack_folders)
+        with _lookup:
+            _packs[pack_id] = known
+    return known
 
 
 def generator(pack_id: str) -> Generator:
@@ -129,7 +141,7 @@ def device() -> tuple[str, str] | None:
 def clear() -> None:
     """Forgets everything: the next picture reads its pack and photo anew."""
     with _making, _lookup:
-        for kept in (_generators, _sources, _frames, _verified, _readers):
+        for kept in (_packs, _generators, _sources, _frames, _verified, _readers):
             kept.clear()
 
 
@@ -145,13 +157,22 @@ def _load(pack_id: str) -> Generator:
 
 
 def _encode(session: Generator, data: RigData) -> Source:
+    return session.encode(*_photo_and_face(data), data.size, source_vector=data.source_vector)
+
+
+def photo_and_face(data: RigData) -> tuple[Photo, Face]:
+    """What the rig was made from, read anew. Raises PhotoError, FaceError."""
+    with _making:
+        return _photo_and_face(data)
+
+
+def _photo_and_face(data: RigData) -> tuple[Photo, Face]:
     photo = read_photo(data.photo_path)
     if photo.sha256 != data.photo_sha256:
         raise _changed(Path(data.photo_path))
     if not _readers:
         _readers.append(FaceReader())
-    face = _readers[0].face(photo, box=data.box)
-    return session.encode(photo, face, data.size, source_vector=data.source_vector)
+    return photo, _readers[0].face(photo, box=data.box)
 
 
 def _verify(path: Path, sha256: str) -> None:

@@ -276,6 +276,11 @@ class Layout:
     def separator(self, **_):
         pass
 
+    def progress(self, text="", factor=0.0, type="RING"):
+        kinds = bpy.types.UILayout.bl_rna.functions["progress"].parameters["type"].enum_items
+        assert type in kinds and 0 <= factor <= 1
+        self.lines.append(text)
+
     def operator(self, idname, text="", icon="NONE", **_):
         self._icon(icon)
         group, name = idname.split(".")

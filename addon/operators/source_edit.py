@@ -1,4 +1,4 @@
-"""Which face of the photo a rig animates, and what that face shows by itself."""
+"""Which face of the photo a rig animates, what that face shows by itself, and by which pack."""
 
 from pathlib import Path
 
@@ -9,8 +9,9 @@ from .. import preview, rig, sources
 from ..core.attributes import AT_GAZE, AT_POSE, AT_UNITS, ATTRIBUTES, GAZE, POSE, UNITS
 from ..core.errors import FaceError, ZygomaError
 from ..core.faces import Face, FaceReader, Photo, read_photo
+from ..core.pack import DEFAULT
 from ..preferences import settings
-from .rig_add import PHOTOS
+from .rig_add import PHOTOS, pack_names
 
 HALF_TURN = 1.5708
 PARTS = {"pose": AT_POSE, "expression": AT_UNITS, "gaze": AT_GAZE}  # of the vector, by the dialog's properties
@@ -215,6 +216,39 @@ class ZYGOMA_OT_photo_find(_OnRig, bpy.types.Operator, ImportHelper):
         return {"FINISHED"}
 
 
+class ZYGOMA_OT_pack_pick(_OnRig, bpy.types.Operator):
+    """Animate the rig by another generator pack; its curves and its source vector stay"""
+
+    bl_idname = "zygoma.pack_pick"
+    bl_label = "Change Pack"
+    bl_options = {"REGISTER", "UNDO"}
+
+    pack: bpy.props.StringProperty(
+        name="Pack", description="The generator: a pack's id or its folder", default=DEFAULT, search=pack_names
+    )
+
+    def invoke(self, context, _event):
+        try:
+            self.pack = rig.read(rig.active(context)).pack_id
+        except ZygomaError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        return context.window_manager.invoke_props_dialog(self, confirm_text="Change")
+
+    def execute(self, context):
+        ob = rig.active(context)
+        try:
+            data = rig.read(ob)
+            low, high = sources.generator(self.pack).pack.sizes
+        except ZygomaError as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        rig.set_pack(ob, self.pack, data.size if data.size and low <= data.size <= high else None)
+        ob.update_tag()
+        preview.refresh()
+        return {"FINISHED"}
+
+
 def _take(ob: bpy.types.Object, data: rig.RigData, photo: Photo, face: Face) -> None:
     """Encodes the face and stores what it shows by itself."""
     source = sources.encode(photo, face, data.pack_id, data.size)
@@ -223,4 +257,10 @@ def _take(ob: bpy.types.Object, data: rig.RigData, photo: Photo, face: Face) -> 
     preview.refresh()
 
 
-CLASSES = (ZYGOMA_OT_source_edit, ZYGOMA_OT_source_read, ZYGOMA_OT_face_pick, ZYGOMA_OT_photo_find)
+CLASSES = (
+    ZYGOMA_OT_source_edit,
+    ZYGOMA_OT_source_read,
+    ZYGOMA_OT_face_pick,
+    ZYGOMA_OT_photo_find,
+    ZYGOMA_OT_pack_pick,
+)

@@ -241,15 +241,19 @@ def graphs_of(trained: Trained, drawn: bool = False) -> list[Graph]:
     ExportError where the system has no such variant."""
     module, networks = trained.module, trained.networks
 
+    def part(kind: type) -> nn.Module:
+        moves = "photo" in inspect.signature(kind).parameters
+        return (kind(networks, photo=not drawn) if moves else kind(networks)).eval()
+
     def animator(kind: type) -> nn.Module:
         if drawn and "photo" not in inspect.signature(kind).parameters:
             raise ExportError(f"{TITLES[trained.system]} has no variant that draws every pixel.")
-        return (kind(networks, photo=False) if drawn else kind(networks)).eval()
+        return part(kind)
 
     made = ("image", "alpha", "synthetic")
     asked = module.ENCODER_INPUTS
     state = tuple(f"own_{name}" if name in asked else name for name in module.STATE)  # a graph has a name but once
-    graphs = [Graph(ENCODER, module.Encode(networks).eval(), asked, state, ())]
+    graphs = [Graph(ENCODER, part(module.Encode), asked, state, ())]
     if trained.system != "aipgan":
         takes = (*state, "attributes")
         return [*graphs, Graph(ANIMATOR, animator(module.Animate), takes, made, ("attributes", *made))]

@@ -11,10 +11,12 @@ from addon.core.errors import ZygomaError
 from .losses.aipgan import AipganLosses, aipgan
 from .losses.eggan import EgganLosses, eggan
 from .losses.ganimation import GANimation, GANimationWeights
+from .losses.icface import ICfaceLosses, ICfaceObjective
 from .losses.objective import Objective
 from .networks.aipgan import AipganConfig
 from .networks.eggan import EgganConfig
 from .networks.ganimation import GANimationConfig
+from .networks.icface import ICfaceConfig
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,148 @@ PRESETS: dict[str, dict[str, Preset]] = {
             GANimationConfig(width=8, downs=1, blocks=1, critic_width=4, critic_layers=4, fold=2),
             GANimationWeights(critic_steps=2),
             Training(size=64, batch=2, samples=16, evaluated=8),
+        ),
+    },
+    "icface": {
+        # Sec. 4: 128 pixels. The rest is the released code's: RMSprop 2e-4, 100 epochs and 100 more in which the rate
+        # falls to 0. Neither says the batch, nor how many pictures an epoch has: 8 and 20,000 are chosen.
+        "paper": Preset(
+            ICfaceObjective,
+            ICfaceConfig(),
+            ICfaceLosses(),
+            Training(
+                samples=200 * 20_000,
+                optimiser="rmsprop",
+                rate=2e-4,
+                betas=(0.5, 0.99),
+                flat=0.5,
+                photographic=False,
+            ),
+        ),
+        "h200": Preset(
+            ICfaceObjective,
+            ICfaceConfig(
+                width=32,
+                blocks=4,
+                kernel=5,
+                norm="instance",
+                dropout=0.0,
+                init_std=None,
+                critic_width=48,
+                fold=2,
+                stem_norm=False,
+                painted=True,
+                source_vector=True,
+                turn=True,
+                warp=True,
+                skip=True,
+            ),
+            ICfaceLosses(
+                adversarial=0.02,
+                attributes=0.05,
+                identity=0.0,
+                reconstruction=0.0,
+                form="squares",
+                adversarial_from=0.6,
+                pair_neutral=1.0,
+                pair_target=1.0,
+                own_share=0.4,
+                exact_share=0.5,
+                points=0.3,
+                vector_noise=0.1,
+                head_rate=0.3,
+                flow_rate=0.4,
+            ),
+            Training(
+                size=256,
+                batch=48,
+                samples=600_000,
+                rate=1e-3,
+                betas=(0.8, 0.99),
+                warm_up=200,
+                flat=0.6,
+                clip=5.0,
+                averaging=0.999,
+                pictures=("neutral",),
+                precision="bfloat16",
+                compiled=("neutralizer", "animator"),
+                patience=100_000,
+                evaluated=20_000,
+            ),
+        ),
+        "cpu": Preset(
+            ICfaceObjective,
+            ICfaceConfig(
+                width=32,
+                blocks=4,
+                kernel=3,
+                norm="instance",
+                dropout=0.0,
+                init_std=None,
+                critic_width=16,
+                fold=2,
+                stem_norm=False,
+                painted=True,
+                source_vector=True,
+                turn=True,
+                warp=True,
+                skip=True,
+            ),
+            ICfaceLosses(
+                adversarial=0.02,
+                attributes=0.05,
+                identity=0.0,
+                reconstruction=0.0,
+                form="squares",
+                adversarial_from=0.8,
+                pair_neutral=1.0,
+                pair_target=1.0,
+                own_share=0.4,
+                exact_share=0.5,
+                points=0.3,
+                vector_noise=0.1,
+                head_rate=0.3,
+                flow_rate=0.4,
+            ),
+            Training(
+                samples=60_000,
+                rate=1.5e-3,
+                betas=(0.8, 0.99),
+                warm_up=40,
+                flat=0.6,
+                clip=5.0,
+                averaging=0.99,
+                pictures=("neutral",),
+                patience=6_000,
+            ),
+        ),
+        "smoke": Preset(
+            ICfaceObjective,
+            ICfaceConfig(width=8, blocks=1, critic_width=4, fold=2),
+            ICfaceLosses(identity_by="head"),
+            Training(size=64, batch=2, samples=16, evaluated=8),
+        ),
+        # The released code where it is not the paper.
+        "released": Preset(
+            ICfaceObjective,
+            ICfaceConfig(),
+            ICfaceLosses(
+                attributes=10.0,
+                perceptual=0.1,
+                form="squares",
+                attribute_norm="absolute",
+                identity_by="head",
+                pseudo_truth="neutral",
+                schedule="alternating",
+            ),
+            Training(
+                samples=200 * 20_000,
+                optimiser="rmsprop",
+                rate=2e-4,
+                betas=(0.5, 0.99),
+                flat=0.5,
+                photographic=False,
+            ),
         ),
     },
     "eggan": {

@@ -49,17 +49,17 @@ def draw_earrings(rng: np.random.Generator, body: Body) -> list[Part]:
     parts = []
     for lobe in lobes(body):
         if kind == "stud":
-            parts.append(part("earring", ball(lobe, (size,) * 3, 7), stone, 0.12))
+            parts.append(part("jewellery", ball(lobe, (size,) * 3, 7), stone, 0.12))
         elif kind == "hoop":
             turn = np.linspace(0, 2 * np.pi, 32, endpoint=False)
             path = lobe + hang * np.stack([0 * turn, np.sin(turn), np.cos(turn) - 1], -1)
             hoop = tube(path, thin, thin, closed=True, sides=6, up=(1, 0, 0))
-            parts.append(part("earring", hoop, metal, 0.2, metal=True))
+            parts.append(part("jewellery", hoop, metal, 0.2, metal=True))
         else:
             wire = tube(lobe - np.linspace(0, hang, 4)[:, None] * (0, 0, 1), 0.0005, 0.0005, sides=5, up=(0, 1, 0))
-            parts.append(part("earring", wire, metal, 0.2, metal=True))
+            parts.append(part("jewellery", wire, metal, 0.2, metal=True))
             drop = ball(lobe - np.array([0, 0, hang + 1.3 * size]), (size, 0.7 * size, 1.5 * size), 8)
-            parts.append(part("earring", drop, stone, 0.12))
+            parts.append(part("jewellery", drop, stone, 0.12))
     return parts
 
 

@@ -88,12 +88,12 @@ def _cut(rng, least: float, most: float) -> tuple[float, float, float]:
 def garment(body: Body, line: Neckline, picture: np.ndarray, thick: float, trim: float) -> list[Part]:
     """Cloth over the trunk below a neckline, `thick` metres off the skin; with a hem of `trim` metres."""
     vertices, triangles, edge = _cut_out(body, line, thick)
-    parts = [part("cloth", (vertices, triangles, _wound(vertices)), picture, 0.85)]
+    parts = [part("clothes", (vertices, triangles, _wound(vertices)), picture, 0.85)]
     if trim and len(edge) > 8 and line.shoulders > 0.3:
         loop = _round(vertices[edge])
         shape = tube(loop, trim, 1.3 * trim, closed=True, sides=6)
         shape[2][:] *= (8, 1)
-        parts.append(part("hem", shape, ribbed(picture, 6, 0.2), 0.85))
+        parts.append(part("clothes", shape, ribbed(picture, 6, 0.2), 0.85))
     return parts
 
 
@@ -213,7 +213,7 @@ def collar(body: Body, rng, picture: np.ndarray, thick: float, open_front: float
     edge = edge - points * near * up + 0.3 * points * near * out * (1, 0.3, 0)
     rows = [edge, edge + 0.5 * (fold - edge) + 0.003 * out, fold, top, base - 0.01 * up]
     vertices, triangles, uv = grid(np.stack(rows), repeat=(0.5 / REPEAT, 0.09 / REPEAT))
-    return part("collar", (vertices, triangles, uv), picture, 0.8)
+    return part("clothes", (vertices, triangles, uv), picture, 0.8)
 
 
 def shirt(body: Body, rng, picture: np.ndarray, tie: bool) -> list[Part]:
@@ -248,7 +248,7 @@ def _tie(body: Body, rng) -> Part:
     points = middle[:, None] + np.stack(
         [wide[:, None] * across, -deep[:, None] * (1 - across**2), 0 * across + 0 * wide[:, None]], -1
     )
-    return part("tie", grid(points[:, ::-1], repeat=(0.4, 2.0)), cloth(rng), rng.uniform(0.35, 0.7))
+    return part("clothes", grid(points[:, ::-1], repeat=(0.4, 2.0)), cloth(rng), rng.uniform(0.35, 0.7))
 
 
 def _bow(body: Body, rng) -> Part:
@@ -259,14 +259,14 @@ def _bow(body: Body, rng) -> Part:
     points = at + np.stack(
         [0.052 * across + 0 * up[:, None], 0.012 * across**2 - 0.006 * (1 - up[:, None] ** 2), tall * up[:, None]], -1
     )
-    return part("bow", joined(grid(points), ball(at, (0.008, 0.009, 0.008), 6)), cloth(rng), 0.5)
+    return part("clothes", joined(grid(points), ball(at, (0.008, 0.009, 0.008), 6)), cloth(rng), 0.5)
 
 
 def jacket(body: Body, rng, picture: np.ndarray) -> list[Part]:
     """A jacket over a shirt: cloth with a deep V, and its lapels."""
     line = Neckline(-0.180, -0.138, rng.uniform(0.13, 0.20), rng.uniform(0.065, 0.085), 1.0)
     vertices, triangles, edge = _cut_out(body, line, 0.011)
-    parts = [part("jacket", (vertices, triangles, _wound(vertices)), picture, 0.85)]
+    parts = [part("clothes", (vertices, triangles, _wound(vertices)), picture, 0.85)]
     loop = _round(vertices[edge])
     turn = np.linspace(0, 2 * np.pi, LOOP, endpoint=False)
     away = np.minimum(turn, 2 * np.pi - turn)
@@ -282,7 +282,7 @@ def jacket(body: Body, rng, picture: np.ndarray) -> list[Part]:
     rows += [loop + 0.008 * lift + 0.3 * rise + 0.6 * wide[:, None] * out, loop + 0.006 * lift + wide[:, None] * out]
     shape = grid(np.stack(rows), closed=True, repeat=(0.6 / REPEAT, 0.06 / REPEAT))
     lapel = picture if rng.random() < 0.85 else plain(*cloth_colour(rng))
-    return [*parts, part("lapels", shape, lapel, 0.75)]
+    return [*parts, part("clothes", shape, lapel, 0.75)]
 
 
 def roll(body: Body, rng, picture: np.ndarray, thick: float, behind: bool) -> Part:
@@ -299,7 +299,7 @@ def roll(body: Body, rng, picture: np.ndarray, thick: float, behind: bool) -> Pa
         shape = tube(loop, size * lumps, 1.1 * size * lumps, closed=True, sides=10)
         shape[2][:] = shape[2][:, ::-1] * (1, 4)
         shapes.append(shape)
-    return part("hood" if behind else "scarf", joined(*shapes), picture, 0.9)
+    return part("clothes", joined(*shapes), picture, 0.9)
 
 
 def necklace(body: Body, rng) -> Part:
@@ -312,7 +312,7 @@ def necklace(body: Body, rng) -> Part:
         shape = tube(loop, 0.0009, 0.0009, closed=True, sides=5)
         if deep > 0.02:
             shape = joined(shape, ball(loop[0] - (0, 0.003, 0.006), (0.005, 0.002, 0.007), 6))
-        return part("necklace", shape, colour, 0.25, metal=True)
+        return part("jewellery", shape, colour, 0.25, metal=True)
     size = rng.uniform(0.0025, 0.006)
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(loop, axis=0, append=loop[:1]), axis=1))])
     ring = np.concatenate([loop, loop[:1]])
@@ -320,4 +320,4 @@ def necklace(body: Body, rng) -> Part:
     places = np.stack([np.interp(at, along, ring[:, k]) for k in range(3)], 1)
     places = places[places[:, 1] < 0.11]
     beads = joined(*[ball(place - (0, 0.5 * size, 0), (size,) * 3, 5) for place in places])
-    return part("necklace", beads, rng.uniform(0.02, 0.7, 3) if rng.random() < 0.5 else (0.7, 0.67, 0.6), 0.2)
+    return part("jewellery", beads, rng.uniform(0.02, 0.7, 3) if rng.random() < 0.5 else (0.7, 0.67, 0.6), 0.2)

@@ -126,16 +126,16 @@ def beanie(rng, body: Body, skull: Skull) -> Headwear:
     picture = ribbed(cloth(rng), 4, rng.uniform(0.15, 0.45))
     share = np.linspace(0, 1, 14)
     off = 0.006 + rng.uniform(0.0, 0.022) * share**2
-    parts = [part("hat", grid(skull.dome(rim(front, back), off), closed=True, repeat=(16, 1)), picture, 0.95)]
+    parts = [part("headwear", grid(skull.dome(rim(front, back), off), closed=True, repeat=(16, 1)), picture, 0.95)]
     if rng.random() < 0.7:
         tall, rows = rng.uniform(0.025, 0.055), []
         for t, extra in ((-0.02, 0.004), (0.0, 0.0085), (0.35, 0.0095), (0.8, 0.0095), (1.0, 0.008), (1.0, 0.003)):
             rows.append(skull.ring(rim(front + t * tall, back + t * tall), extra))
-        parts.append(part("cuff", grid(np.stack(rows), closed=True, repeat=(16, 1)), picture, 0.95))
+        parts.append(part("headwear", grid(np.stack(rows), closed=True, repeat=(16, 1)), picture, 0.95))
     if rng.random() < 0.2:
         top = skull.dome(rim(front, back), off)[-1].mean(0)
         size = rng.uniform(0.022, 0.036)
-        parts.append(part("bobble", ball(top + 0.6 * size * UP, (size,) * 3, 12), cloth(rng), 1.0))
+        parts.append(part("headwear", ball(top + 0.6 * size * UP, (size,) * 3, 12), cloth(rng), 1.0))
     return Headwear(parts, _tuck_above(skull, front, back))
 
 
@@ -149,8 +149,8 @@ def kerchief(rng, body: Body, skull: Skull) -> Headwear:
     end = knot + np.array([0.012, 0.012, -0.02])
     shapes = joined(ball(knot, (0.02, 0.012, 0.012), 6), ball(end, (0.01, 0.006, 0.02), 6))
     picture = cloth(rng)
-    parts = [part("kerchief", grid(dome, closed=True, repeat=(5, 1.5)), picture, 0.85)]
-    return Headwear([*parts, part("knot", shapes, picture, 0.85)], _tuck_above(skull, front, back))
+    parts = [part("headwear", grid(dome, closed=True, repeat=(5, 1.5)), picture, 0.85)]
+    return Headwear([*parts, part("headwear", shapes, picture, 0.85)], _tuck_above(skull, front, back))
 
 
 def cap(rng, body: Body, skull: Skull) -> Headwear:
@@ -161,9 +161,9 @@ def cap(rng, body: Body, skull: Skull) -> Headwear:
     off = 0.007 + rng.uniform(0.010, 0.022) * np.sin(np.pi * share**0.8)
     dome = skull.dome(rim(front, back), off)
     picture = plain(*cloth_colour(rng)) if rng.random() < 0.7 else cloth(rng)
-    parts = [part("cap", grid(dome, closed=True, repeat=(6, 1.5)), picture, 0.85)]
+    parts = [part("headwear", grid(dome, closed=True, repeat=(6, 1.5)), picture, 0.85)]
     seams = [tube(dome[:, k], 0.0006, 0.0006, sides=4) for k in range(0, AROUND, AROUND // 6)]
-    parts.append(part("seams", joined(*seams, ball(dome[-1].mean(0), (0.006, 0.006, 0.004), 6)), picture, 0.85))
+    parts.append(part("headwear", joined(*seams, ball(dome[-1].mean(0), (0.006, 0.006, 0.004), 6)), picture, 0.85))
     ring = np.roll(dome[0], AROUND // 2, 0) if backwards else dome[0]
     span = AROUND // 6
     base = np.concatenate([ring[-span:], ring[: span + 1]])
@@ -176,7 +176,7 @@ def cap(rng, body: Body, skull: Skull) -> Headwear:
         sink = droop * t**1.3 + bow * across**2 * t + 0.004 * across**2
         rows.append(base + out[:, None] * ahead - sink[:, None] * UP)
     visor = picture if rng.random() < 0.75 else plain(*cloth_colour(rng))
-    parts.append(part("visor", grid(np.stack(rows), repeat=(2, 1)), visor, 0.8))
+    parts.append(part("headwear", grid(np.stack(rows), repeat=(2, 1)), visor, 0.8))
     if not backwards and rng.random() < 0.4:
         parts.append(_badge(rng, dome))
     return Headwear(parts, _tuck_above(skull, front, back))
@@ -188,7 +188,7 @@ def _badge(rng, dome: np.ndarray) -> Part:
     rows = np.arange(3, 8)
     patch = dome[np.ix_(rows, columns % AROUND)]
     out = patch - CENTRE
-    return part("badge", grid(patch + 0.0015 * out / np.linalg.norm(out, axis=-1, keepdims=True)), cloth(rng), 0.7)
+    return part("headwear", grid(patch + 0.0015 * out / np.linalg.norm(out, axis=-1, keepdims=True)), cloth(rng), 0.7)
 
 
 def hat(rng, body: Body, skull: Skull) -> Headwear:
@@ -221,9 +221,9 @@ def hat(rng, body: Body, skull: Skull) -> Headwear:
         brim.append(ring + wide * t * out + lift[:, None] * UP)
     band_ = [ring + (0.002 + 0.001 * (0 < k < 3)) * out + z * UP for k, z in enumerate((0.001, 0.004, 0.020, 0.024))]
     parts = [
-        part("hat", grid(np.stack(rows), closed=True, repeat=(8, 3)), picture, 0.9),
-        part("brim", grid(np.stack(brim), closed=True, repeat=(8, 2)), picture, 0.9),
-        part("ribbon", grid(np.stack(band_), closed=True, repeat=(6, 0.3)), plain(*cloth_colour(rng)), 0.6),
+        part("headwear", grid(np.stack(rows), closed=True, repeat=(8, 3)), picture, 0.9),
+        part("headwear", grid(np.stack(brim), closed=True, repeat=(8, 2)), picture, 0.9),
+        part("headwear", grid(np.stack(band_), closed=True, repeat=(6, 0.3)), plain(*cloth_colour(rng)), 0.6),
     ]
     return Headwear(parts, _tuck_above(skull, front, back))
 
@@ -236,7 +236,7 @@ def band(rng, body: Body, skull: Skull) -> Headwear:
             skull.ring(rim(front + t * half, back + t * half), 0.004 + e)
             for t, e in ((-1.0, 0.0), (-0.8, 0.002), (0, 0.003), (0.8, 0.002), (1.0, 0.0))
         ]
-        parts = [part("band", grid(np.stack(rows), closed=True, repeat=(8, 1)), cloth(rng), 0.85)]
+        parts = [part("headwear", grid(np.stack(rows), closed=True, repeat=(8, 1)), cloth(rng), 0.85)]
 
         def tuck(points):
             turn = np.arctan2(points[..., 0], CENTRE[1] - points[..., 1])
@@ -258,7 +258,7 @@ def band(rng, body: Body, skull: Skull) -> Headwear:
         near = (np.abs((points - CENTRE) @ plane) < half + 0.004) & (points[..., 2] > 0.0)
         return np.where(near[..., None], skull.pressed(points, off - 0.002), points)
 
-    return Headwear([part("hoop", shape, cloth(rng), rng.uniform(0.3, 0.8))], tuck_under)
+    return Headwear([part("headwear", shape, cloth(rng), rng.uniform(0.3, 0.8))], tuck_under)
 
 
 def turban(rng, body: Body, skull: Skull) -> Headwear:
@@ -276,7 +276,7 @@ def turban(rng, body: Body, skull: Skull) -> Headwear:
         shape = tube(path, 0.8 * size, 1.35 * size, closed=True, sides=10)
         shape[2][:] = shape[2][:, ::-1] * (1, 6)
         shapes.append(shape)
-    return Headwear([part("turban", joined(*shapes), picture, 0.9)], _tuck_above(skull, front, back))
+    return Headwear([part("headwear", joined(*shapes), picture, 0.9)], _tuck_above(skull, front, back))
 
 
 def hijab(rng, body: Body, skull: Skull) -> Headwear:
@@ -295,7 +295,7 @@ def hijab(rng, body: Body, skull: Skull) -> Headwear:
         edge = np.minimum(turn - start, 2 * np.pi - start - turn)
         off = 0.004 + 0.010 * np.clip(edge / 0.5, 0, 1) + folds * np.clip(edge / 0.4, 0, 1)
         rows.append(CENTRE + (skull.radius(turn, angle) + off)[:, None] * _direction(turn, np.full(columns, angle)))
-    hood = part("scarf", grid(np.stack(rows), repeat=(5, 3)), picture, 0.85)
+    hood = part("headwear", grid(np.stack(rows), repeat=(5, 3)), picture, 0.85)
     turn = np.linspace(0, 2 * np.pi, AROUND, endpoint=False)
     upper = skull.ring(rim(-0.106, -0.075), 0.007)
     lower = neck_loop(body, Neckline(-0.215, -0.19), 0.016)
@@ -304,7 +304,7 @@ def hijab(rng, body: Body, skull: Skull) -> Headwear:
     for t in np.linspace(0, 1, 9):
         rows.append(upper + (lower - upper) * t + np.sin(np.pi * t) * wave[:, None] * np.array([0.5, -0.5, 1.0]))
     rows.append(rows[-1] * (1.1, 1.0, 1.0) - 0.02 * UP)
-    cowl = part("cowl", grid(np.stack(rows[::-1]), closed=True, repeat=(7, 2)), picture, 0.85)
+    cowl = part("headwear", grid(np.stack(rows[::-1]), closed=True, repeat=(7, 2)), picture, 0.85)
     return Headwear([hood.hung_on_skin(body), cowl.hung_on_skin(body)], lambda points: points, bare=True)
 
 

@@ -44,9 +44,13 @@ class Segment(IntEnum):
     JEWELLERY = 16
 
 
-# What people wear, by the names of parts; the rest is clothing. Lenses are looked through.
-WORN = dict.fromkeys(("hat", "cap", "beanie", "headscarf", "headband", "brim"), Segment.HEADWEAR)
-WORN |= {"glasses": Segment.GLASSES} | dict.fromkeys(("necklace", "earrings"), Segment.JEWELLERY)
+# What people wear, by Part.kind; lenses are looked through.
+WORN = {
+    "clothes": Segment.CLOTHES,
+    "headwear": Segment.HEADWEAR,
+    "glasses": Segment.GLASSES,
+    "jewellery": Segment.JEWELLERY,
+}
 HEAD = ("SKIN", "LIPS", "MOUTH", "SCLERA", "IRIS", "TEETH", "GUM", "TONGUE")  # in the shader's order
 
 
@@ -78,7 +82,7 @@ class Surveyor:
         for part in person.parts:
             if not part.glass:
                 two = [part.on(posed)[0] for posed in (here, there)]
-                self._draw(*two, part.triangles, 3, WORN.get(part.name, Segment.CLOTHES), moderngl.TRIANGLES)
+                self._draw(*two, part.triangles, 3, WORN[part.kind], moderngl.TRIANGLES)
         self.context.line_width = 1.0
         self.program["nearer"].value = 0.0002
         for locks in person.locks:

@@ -17,13 +17,14 @@ from .head import SKIN, Body, Posed
 class Part:
     """One mesh of one material. Metres in the person's own resting frame (`Body.fine`).
 
+    kind: clothes, headwear, glasses, lenses or jewellery;
     vertices float32 [n,3]; triangles int32 [m,3]; uv float32 [n,2]; picture uint8 [h,w,4]: sRGB and alpha, repeated in
     both directions; roughness: 0.05 a mirror .. 1 felt; metal: reflects in its own colour; glass: seen through, its
     reflections on top of what alpha leaves; skin [n,3]: the triangles of skin that vertices follow (None: the skull),
     and the vertices in these triangles' frames.
     """
 
-    name: str
+    kind: str
     vertices: np.ndarray
     triangles: np.ndarray
     uv: np.ndarray
@@ -132,13 +133,13 @@ def joined(*shapes):
     )
 
 
-def part(name: str, shape, picture, roughness: float, **material) -> Part:
+def part(kind: str, shape, picture, roughness: float, **material) -> Part:
     """A part of a shape; picture: uint8 [h,w,4], or a linear colour (3 numbers, or 4 with alpha)."""
     vertices, triangles, uv = shape
     if np.ndim(picture) == 1:
         picture = plain(*picture)
     return Part(
-        name,
+        kind,
         np.ascontiguousarray(vertices, np.float32),
         np.ascontiguousarray(triangles, np.int32),
         np.ascontiguousarray(uv, np.float32),

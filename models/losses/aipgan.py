@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_POSE, COMMON
 
 from ..batch import Batch
-from ..networks.aipgan import BASIC, Aipgan, AipganConfig, Attended, Expression
+from ..networks.aipgan import BASIC, Aipgan, AipganConfig, Attended, Expression, Identity
 from ..networks.blocks import POSE_GAIN, UNITS
 from ..networks.moved_photo import Drawn, Photo
 from ..networks.vgg import Stages, load_features
@@ -173,7 +173,7 @@ class AipganObjective:
         return ("discriminator", "generator") if losses.adversarial else ("generator",)
 
     def parameters(self, phase: str) -> list[dict]:
-        """The moved photo's heads learn at a tenth of the rate, see FlowHead."""
+        """The moved photo's heads learn more slowly than the rest."""
         names = {
             "features": ("V_id", "V_exp"),
             "encoders": ("G_es", "G_et"),
@@ -181,26 +181,26 @@ class AipganObjective:
             "discriminator": ("D",),
             "generator": ("G_es", "G_et", "G_de", "express"),
         }[phase]
-        slow = []
-        if "G_de" in names and self.networks.config.photo:
-            slow = list(self.networks["G_de"].photo.parameters())
-        apart = {id(parameter) for parameter in slow}
+        moves = "G_de" in names and self.networks.config.photo
+        heads = self.networks["G_de"].photo.parameters_by_rate() if moves else []
+        apart = {id(parameter) for group in heads for parameter in group["params"]}
         body = [p for name in names for p in self.networks[name].parameters() if id(p) not in apart]
-        groups = [{"params": body, "scale": 1.0}]
-        return [*groups, {"params": slow, "scale": 0.1}] if slow else groups
+        return [{"params": body, "scale": 1.0}, *heads]
 
     def terms(self, phase: str, batch: Batch, progress: float) -> dict[str, Tensor]:
         opposed = progress >= self.losses.adversarial_from
         match phase:
             case "features":
                 return self._feature_terms(batch)
-            case "encoders":
-                return self._encoder_terms(batch)
             case "discriminator":
                 return self._critic_terms(batch) if opposed else {}
+        identity = self.networks["G_et"](batch.image)
+        match phase:
+            case "encoders":
+                return self._encoder_terms(batch, identity)
             case "decoder":
-                return self._decoder_terms(batch, opposed=False)
-        return self._decoder_terms(batch, opposed) | self._encoder_terms(batch)
+                return self._decoder_terms(batch, identity, opposed=False)
+        return self._decoder_terms(batch, identity, opposed) | self._encoder_terms(batch, identity)
 
     def _feature_terms(self, batch: Batch) -> dict[str, Tensor]:
         """What V_id and V_exp learn from: who it is, and the vector."""
@@ -210,7 +210,7 @@ class AipganObjective:
             "exp_photo": F.mse_loss(networks["V_exp"](batch.target), told(batch.wanted)),
         }
 
-    def _encoder_terms(self, batch: Batch) -> dict[str, Tensor]:
+    def _encoder_terms(self, batch: Batch, identity: Identity) -> dict[str, Tensor]:
         """G_es on a picture whose landmarks are known, G_et on a photo whose neutral face is."""
         losses, networks, config = self.losses, self.networks, self.networks.config
         expression, attended = networks["G_es"](batch.target)
@@ -226,20 +226,20 @@ class AipganObjective:
             found["reading"] = losses.reading * F.mse_loss(told(expression.vector), told(batch.wanted))
         if losses.identity_map:
             true = F.adaptive_avg_pool2d(batch.neutral, config.drawn_side)
-            drawn = networks["G_et"].draw_map(networks["G_et"](batch.image).code)
+            drawn = networks["G_et"].draw_map(identity.code)
             found["h"] = losses.identity_map * distance(drawn, true, losses.norms)
         return found
 
     def _critic_terms(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
-            drawn = self._draw(batch)[0].own
+            drawn = self._draw(batch, self.networks["G_et"](batch.image))[0].own
         critic = self.networks["D"]
         return {"adv": self.losses.adversarial * critic_loss(critic(batch.target), critic(drawn))}
 
-    def _decoder_terms(self, batch: Batch, opposed: bool) -> dict[str, Tensor]:
+    def _decoder_terms(self, batch: Batch, identity: Identity, opposed: bool) -> dict[str, Tensor]:
         """L_irec, L_if, L_ef and L_adv of eq. 2; what pairs add; what Express learns from."""
         losses, networks = self.losses, self.networks
-        drawn, seen, made = self._draw(batch)
+        drawn, seen, made = self._draw(batch, identity)
         own, truth = drawn.own, batch.image if losses.reconstruct == "photo" else batch.target
         found = {}
         if losses.reconstruction:
@@ -265,7 +265,7 @@ class AipganObjective:
             found["points"] = losses.points * missed_points(drawn.flow, batch.points, batch.target_points).mean()
         return found
 
-    def _draw(self, batch: Batch) -> tuple[Drawn, Expression, Expression]:
+    def _draw(self, batch: Batch, identity: Identity) -> tuple[Drawn, Expression, Expression]:
         """The batch's photos, driven; the expression as it is seen in the driver; and as it is made of the vector."""
         networks = self.networks
         seen, made = networks["G_es"](batch.driver)[0], networks["express"](batch.wanted)
@@ -275,7 +275,7 @@ class AipganObjective:
             tuple(_either(by_vector, a, b) for a, b in zip(made.maps, seen.maps, strict=True)),
             _either(by_vector, made.vector, seen.vector),
         )
-        return networks["G_de"](networks["G_et"](batch.image), chosen, _photo(batch)), seen, made
+        return networks["G_de"](identity, chosen, _photo(batch)), seen, made
 
     def _identity_features(self, image: Tensor) -> list[Tensor]:
         if self.identity is not None:

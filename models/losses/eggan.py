@@ -147,7 +147,7 @@ class EgganObjective:
         return (*expression, *critics, "generator")
 
     def parameters(self, phase: str) -> list[dict]:
-        """C_exp learns twice as fast (sec. 4.1); the moved photo's heads a tenth, see FlowHead."""
+        """C_exp learns twice as fast (sec. 4.1); the moved photo's heads more slowly."""
         networks = self.networks
         match phase:
             case "identity":
@@ -157,12 +157,10 @@ class EgganObjective:
             case "critics":
                 both = [*networks["D_z"].parameters(), *networks["D_img"].parameters()]
                 return [{"params": both, "scale": 1.0}]
-        heads = list(networks["G"].photo.parameters()) if networks.config.photo else []
-        slow = {id(parameter) for parameter in heads}
-        body = [p for name in ("E", "G") for p in networks[name].parameters() if id(p) not in slow]
-        groups = [{"params": body, "scale": 1.0}]
-        if heads:
-            groups.append({"params": heads, "scale": 0.1})
+        heads = networks["G"].photo.parameters_by_rate() if networks.config.photo else []
+        apart = {id(parameter) for group in heads for parameter in group["params"]}
+        body = [p for name in ("E", "G") for p in networks[name].parameters() if id(p) not in apart]
+        groups = [{"params": body, "scale": 1.0}, *heads]
         if self.losses.units and self.losses.classifier_follows:
             groups.append({"params": list(networks["C_exp"].parameters()), "scale": 2.0})
         return groups

@@ -47,7 +47,11 @@ class Drawn(NamedTuple):
 
 class MovedPhoto(nn.Module):
     """image = m W(photo) + (1 - m) own. The flow is the rigid turn of the head plus a learnt coarse part (features and
-    painted planes) plus a learnt fine one; mask and fine flow come from the decoder's last features."""
+    painted planes) plus a learnt fine one; mask and fine flow come from the decoder's last features.
+
+    The mixture chooses between two pictures and teaches `own` nothing: errors over the size of a small change would
+    drown what else it learns from.
+    """
 
     def __init__(self, coarse: int, fine: int, shuffle: int = 1):
         """coarse, fine: channels of the two features; the fine ones have 1/shuffle of the picture's side."""
@@ -71,7 +75,16 @@ class MovedPhoto(nn.Module):
         moved = warp(image, flow)
         logit = STEEPEST * torch.tanh((head[:, 2:] + OPEN) / STEEPEST)
         mask = 1 - played * torch.sigmoid(-logit)
-        return Drawn(own + mask * (moved - own), own, mask, moved, flow, played.flatten(1))
+        image = own.detach() + mask * (moved - own.detach())
+        return Drawn(image, own, mask, moved, flow, played.flatten(1))
+
+    def parameters_by_rate(self) -> list[dict]:
+        """Parameter groups with their shares of the body's learning rate: Adam moves all weights of a wide head at
+        once, and its output jumps."""
+        return [
+            {"params": list(self.coarse.parameters()), "scale": 0.4},
+            {"params": list(self.fine.parameters()), "scale": 0.1},
+        ]
 
 
 def as_frames(drawn: Drawn, photo: Tensor, moved: bool) -> tuple[Tensor, Tensor, Tensor]:

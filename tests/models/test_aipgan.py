@@ -60,6 +60,7 @@ PAIRS = AipganLosses(
     expression_layers="last",
     reading=1.0,
     expressed=0.5,
+    express=100.0,
     changed=1.0,
     pair=1.0,
     points=1.0,
@@ -314,7 +315,8 @@ def test_the_share_that_is_driven_by_vectors():
         (0.0, networks.drive(source, pairs.driver).own),
         (1.0, networks.animate(source, pairs.wanted).own),
     ):
-        drawn = AipganObjective(networks, AipganLosses(expressed=share))._draw(pairs)[0]
+        objective = AipganObjective(networks, AipganLosses(expressed=share))
+        drawn = objective._draw(pairs, networks["G_et"](pairs.image))[0]
         torch.testing.assert_close(drawn.own, image, atol=1e-5, rtol=0)
 
 

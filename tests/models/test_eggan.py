@@ -141,7 +141,7 @@ def test_c_id_learns_first_then_all_others_in_each_step():
 def test_each_term_falls_on_one_batch(phase, added):
     torch.manual_seed(0)
     # loud enough to be heard beside terms that weigh 100
-    network, weights = (FULL, replace(PAIRS, adversarial=1e3)) if added else (SMALL, EgganLosses(adversarial=10.0))
+    network, weights = (FULL, replace(PAIRS, adversarial=1e4)) if added else (SMALL, EgganLosses(adversarial=10.0))
     objective = EgganObjective(Eggan(network), weights)
     fell = falls(objective, phase, 0 if phase == "identity" else 10**6)
     assert fell
@@ -238,6 +238,22 @@ def test_nothing_asked_gives_the_photo_back_where_its_pixels_are_moved():
     assert drawn.mask.min() == 1
     half = networks.draw(source, source.vector + vector(AU26=0.05))
     assert half.played.item() == pytest.approx(0.5, abs=1e-5)
+
+
+def test_the_mixture_teaches_the_drawn_picture_nothing():
+    networks = Eggan(FULL)
+    drawn = networks.draw(photo(), vector(AU26=1.0))
+    drawn.image.mean().backward(retain_graph=True)
+    generator = networks["G"]
+    assert generator.colour.weight.grad is None
+    assert generator.photo.fine.weight.grad.abs().max() > 0
+    drawn.own.mean().backward()
+    assert generator.colour.weight.grad.abs().max() > 0
+    groups = EgganObjective(networks, PAIRS).parameters("generator")
+    assert [group["scale"] for group in groups] == [1.0, 0.4, 0.1]
+    assert sum(len(group["params"]) for group in groups) == sum(
+        len(list(networks[name].parameters())) for name in ("E", "G")
+    )
 
 
 def test_dropped_skips_leave_the_code():

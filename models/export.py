@@ -95,7 +95,7 @@ class About:
     licence: str = "GPL-3.0-or-later"
     machine: str = ""
     figures: Mapping[str, float | str] = dataclasses.field(default_factory=dict)
-    drawn: bool = False  # without the photo's own pixels
+    drawn: bool = False  # without the photo's own pixels, moved
 
 
 @dataclass(frozen=True)
@@ -164,6 +164,8 @@ def _write(trained: Trained, folder: Path, about: About) -> Pack:
     used = write_graphs(trained, graphs, folder, examples[0])
     tensors = trained.networks.state_dict()
     figures = {**_figures(trained), "parameters": sum(tensors[name].numel() for name in used)}
+    if about.drawn:
+        figures["the photo's own pixels"] = "left out: what the network itself draws"
     figures["ONNX against torch, of 255"] = parity(graphs, folder, examples)
     write_pack_toml(folder, trained, about, figures, "generated")
     generator = Generator(read_pack(folder), "cpu")
@@ -237,18 +239,12 @@ def _dataclass(kind: type, values: Mapping[str, Any], path: Path) -> Any:
 
 
 def graphs_of(trained: Trained, drawn: bool = False) -> list[Graph]:
-    """A system's graphs, each after those that make its inputs. drawn: without the photo's own pixels. Raises
-    ExportError where the system has no such variant."""
+    """A system's graphs, each after those that make its inputs. drawn: without the photo's own pixels, moved."""
     module, networks = trained.module, trained.networks
 
     def part(kind: type) -> nn.Module:
-        moves = "photo" in inspect.signature(kind).parameters
-        return (kind(networks, photo=not drawn) if moves else kind(networks)).eval()
-
-    def animator(kind: type) -> nn.Module:
-        if drawn and "photo" not in inspect.signature(kind).parameters:
-            raise ExportError(f"{TITLES[trained.system]} has no variant that draws every pixel.")
-        return part(kind)
+        leaves_out = drawn and "photo" in inspect.signature(kind).parameters
+        return (kind(networks, photo=False) if leaves_out else kind(networks)).eval()
 
     made = ("image", "alpha", "synthetic")
     asked = module.ENCODER_INPUTS
@@ -256,14 +252,13 @@ def graphs_of(trained: Trained, drawn: bool = False) -> list[Graph]:
     graphs = [Graph(ENCODER, part(module.Encode), asked, state, ())]
     if trained.system != "aipgan":
         takes = (*state, "attributes")
-        return [*graphs, Graph(ANIMATOR, animator(module.Animate), takes, made, ("attributes", *made))]
+        return [*graphs, Graph(ANIMATOR, part(module.Animate), takes, made, ("attributes", *made))]
     told = module.EXPRESSION
-    express, driver = module.Expressed(networks).eval(), module.Driver(networks).eval()
     return [
         *graphs,
-        Graph(DRIVER, driver, ("image",), told, ()),
-        Graph(EXPRESS, express, ("attributes",), told, ("attributes", *told)),
-        Graph(ANIMATOR, animator(module.Draw), (*state, *told), made, (*told, *made)),
+        Graph(DRIVER, part(module.Driver), ("image",), told, ()),
+        Graph(EXPRESS, part(module.Expressed), ("attributes",), told, ("attributes", *told)),
+        Graph(ANIMATOR, part(module.Draw), (*state, *told), made, (*told, *made)),
     ]
 
 
@@ -488,7 +483,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--licence", default=About.licence, help="(default: %(default)s)")
     parser.add_argument("--machine", default="", help="what it was trained on, such as '2 CPU cores'")
     parser.add_argument("--figures", type=Path, metavar="FILE.json", help="more figures: {what they measure: value}")
-    parser.add_argument("--drawn", action="store_true", help="leave the photo's own pixels out: every pixel is drawn")
+    parser.add_argument("--drawn", action="store_true", help="leave the photo's own pixels out: what the network draws")
     parser.add_argument("--overwrite", action="store_true", help="replace the pack that is there")
     return parser
 

@@ -290,9 +290,18 @@ def test_what_is_there_already_stays_or_is_replaced_whole(made, tmp_path):
         export_pack(path, tmp_path / "other", About("My Pack", "Mine"))
 
 
-def test_variant_that_a_system_does_not_have(made):
-    with pytest.raises(ExportError, match="GANimation has no variant that draws every pixel"):
-        graphs_of(load_trained(made[0]), drawn=True)
+def test_variant_without_the_photos_pixels(tmp_path, subjects):
+    network = {**asdict(find("ganimation", "smoke").network), "flow": True}
+    trained = load_trained(save_checkpoint(tmp_path / "run", network=network))
+    pictures = []
+    for drawn in (False, True):
+        tensors = example(trained, *subjects[0])
+        for graph in graphs_of(trained, drawn):
+            with torch.no_grad():
+                made = graph.module(*(tensors[name] for name in graph.inputs))
+            tensors |= dict(zip(graph.outputs, made, strict=True))
+        pictures.append(tensors["image"])
+    assert (pictures[0] != pictures[1]).any()
 
 
 def test_command(made, tmp_path, capsys):

@@ -2,7 +2,8 @@
 `python -m models.people.correspond OUT.npz`.
 
 triangles int32 [468,3], weights float32 [468,3] of fine vertices; spread float32 [468]: metres between people. Lids and
-inner lips, whose points sit on margins that open and close, stay where models/head/landmarks.npz has them.
+inner lips, whose points sit on margins that open and close, and points that the model puts now here, now there, stay
+where models/head/landmarks.npz has them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from addon.core.faces.reader import FaceReader
 from addon.core.faces.topology import MIRROR
 
 from .camera import camera_on
-from .head import LANDMARKS, SKIN, Head, load_head
+from .head import SKIN, Head, load_head
 from .labels import Segment, Surveyor
 from .light import draw_light
 from .person import draw_person
@@ -36,6 +37,7 @@ VIEWS = (
     {"AU25": 0.5, "AU26": 0.4},
 )
 FACING = 0.3  # cosine to the camera below which a point is on the outline, where the model follows the outline
+UNSURE = 0.010  # metres of spread from which on a point stays, too
 REACH = 6  # pixels: how far a point beside the skin may be moved onto it
 MARGINS = (
     *(33, 246, 161, 160, 159, 158, 157, 173, 133, 7, 163, 144, 145, 153, 154, 155),
@@ -98,9 +100,10 @@ def settle(head: Head, seen: np.ndarray) -> dict[str, np.ndarray]:
         "weights": weights[rows, best].astype(np.float32),
         "spread": spread.astype(np.float32),
     }
-    kept = np.load(LANDMARKS.parent.parent / "head" / "landmarks.npz")
+    kept = np.load(Path(__file__).parents[1] / "head" / "landmarks.npz")
+    unmoved = np.isin(rows, MARGINS) | (spread > UNSURE)
     for name in ("triangles", "weights"):
-        out[name][list(MARGINS)] = kept[name][list(MARGINS)]
+        out[name][unmoved] = kept[name][unmoved]
     return out
 
 
@@ -124,7 +127,8 @@ def main() -> None:
     args = parser.parse_args()
     cv2.setNumThreads(1)
     head = load_head()
-    found = settle(head, seen_places(head, args.people))
+    seen = seen_places(head, args.people)
+    found = settle(head, seen)
     np.savez_compressed(args.out, **found)
     print(f"{args.out}: spread {1000 * np.median(found['spread']):.1f} mm")
 

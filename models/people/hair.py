@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from .head import SKIN, Head
 
@@ -153,8 +154,9 @@ def lash_strands(head: Head, rng: np.random.Generator, count: int, length: float
     """Along the lids' margins, between the landmarks that mark them; `count` on an upper lid, half of it below."""
     upper = ((33, 246, 161, 160, 159, 158, 157, 173), (263, 466, 388, 387, 386, 385, 384, 398))
     lower = ((33, 7, 163, 144, 145, 153, 154), (263, 249, 390, 373, 374, 380, 381))
-    skin = np.nonzero(head.triangle_part == SKIN)[0]
-    centres = head.rest[head.triangles[skin]].mean(1)
+    centres = head.rest[head.triangles].mean(1)
+    skin = np.nonzero((head.triangle_part == SKIN) & (np.abs(centres[:, 2]) < 0.02) & (centres[:, 1] < 0.02))[0]
+    tree = cKDTree(centres[skin])
     at, weights, points = [], [], []
     for margins, up in ((upper, 1.0), (lower, -1.0)):
         for margin in margins:
@@ -163,7 +165,7 @@ def lash_strands(head: Head, rng: np.random.Generator, count: int, length: float
             ).sum(1)
             t = np.sort(rng.uniform(0.04, 1, count if up > 0 else count // 2)) * (len(line) - 1)
             place = np.stack([np.interp(t, np.arange(len(line)), line[:, k]) for k in range(3)], 1)
-            nearest = np.array([((centres - p) ** 2).sum(1).argmin() for p in place])
+            nearest = tree.query(place)[1]
             corners = head.rest[head.triangles[skin[nearest]]]
             inner = t[:, None] / (len(line) - 1)
             side = np.sign(place[:, :1])
@@ -184,16 +186,26 @@ def lash_strands(head: Head, rng: np.random.Generator, count: int, length: float
 
 @dataclass(frozen=True)
 class Hairstyle:
-    """Metres: how much higher the hairline lies, how far its corners recede, how long hair is. comb: which way it lies
-    [3]; curl 0..1; lift 0..1: how far it stands off; parting: x of a parting, or None; count of strands."""
+    """Lengths in metres.
+
+    hairline, recede: how much higher the line lies, how far its corners go back; thin: 0 full .. 1 bald at the crown;
+    length; comb: way over the top of the head [3]; parting: x of a parting from which hair goes aside, or None; fringe:
+    height that hair over the forehead ends at, or None; lift: 0 close .. 1 straight off the head; volume: how far it
+    stands off where it lies; curl: 0 .. 1; wave: 0 .. 1; tied: drawn to the back of the head; count of strands.
+    """
 
     hairline: float
     recede: float
+    thin: float
     length: float
-    comb: np.ndarray
-    curl: float
-    lift: float
+    comb: tuple[float, float, float]
     parting: float | None
+    fringe: float | None
+    lift: float
+    volume: float
+    curl: float
+    wave: float
+    tied: bool
     count: int
 
     def inside(self, places: np.ndarray) -> np.ndarray:
@@ -202,67 +214,142 @@ class Hairstyle:
         x, y, z = np.abs(places[:, 0]), places[:, 1], places[:, 2]
         corner = np.exp(-(((x - 0.042) / 0.016) ** 2)) * np.exp(-(((y - 0.0) / 0.05) ** 2))
         line = height + self.hairline + fall * (y - depth) + self.recede * corner - 0.004 * np.exp(-((x / 0.02) ** 2))
-        return z - np.maximum(line, -0.085)
+        crown = np.exp(-((x / 0.055) ** 2)) * _smooth(z, 0.07, 0.10) * _smooth(y, 0.02, 0.07)
+        return z - np.maximum(line, -0.085) - 0.03 * self.thin * crown
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How often a haircut is worn by men and by women, and ranges of its Hairstyle."""
+
+    men: float
+    women: float
+    length: tuple[float, float]
+    lift: tuple[float, float]
+    volume: tuple[float, float]
+    curl: tuple[float, float] = (0.0, 0.15)
+    fringe: float = 0.0  # how often
+    tied: bool = False
+
+
+CUTS = {
+    "cropped": Cut(0.26, 0.03, (0.004, 0.014), (0.45, 0.8), (0.0, 0.003)),
+    "short": Cut(0.34, 0.06, (0.018, 0.050), (0.15, 0.4), (0.002, 0.010), fringe=0.25),
+    "swept": Cut(0.14, 0.04, (0.05, 0.10), (0.15, 0.35), (0.006, 0.020)),
+    "curls": Cut(0.08, 0.05, (0.025, 0.060), (0.5, 0.8), (0.004, 0.012), (0.45, 0.9)),
+    "afro": Cut(0.05, 0.06, (0.05, 0.13), (0.9, 1.0), (0.01, 0.03), (0.5, 0.9)),
+    "bob": Cut(0.04, 0.22, (0.13, 0.21), (0.1, 0.25), (0.006, 0.022), (0.0, 0.3), 0.4),
+    "long": Cut(0.06, 0.36, (0.22, 0.38), (0.1, 0.2), (0.004, 0.020), (0.0, 0.35), 0.25),
+    "tied": Cut(0.03, 0.18, (0.14, 0.22), (0.02, 0.08), (0.001, 0.006), (0.0, 0.05), 0.15, tied=True),
+}
+BALD = (0.12, 0.17)  # of men, and more of old ones
+SKULL, SKULL_RADII = np.array([0, 0.076, 0.012]), np.array([0.081, 0.106, 0.110])  # about the average head
 
 
 def draw_hairstyle(rng: np.random.Generator, gender: float, age: float) -> Hairstyle | None:
     """None: bald, or shaved."""
-    female = gender > 0.5
-    if not female and rng.random() < 0.12 + 0.15 * (age > 0.8):
+    female, old = gender > 0.5, age > 0.78
+    if rng.random() < (0.01 if female else BALD[0] + BALD[1] * old):
         return None
-    long = rng.random() < (0.78 if female else 0.1)
-    parting = rng.normal(0, 0.02) if rng.random() < 0.6 else None
+    shares = np.array([cut.women if female else cut.men for cut in CUTS.values()])
+    cut = list(CUTS.values())[rng.choice(len(shares), p=shares / shares.sum())]
+    balding = 0.0 if female else rng.beta(1.0, 2.5) * (1.6 if old else 0.7)
+    side = rng.choice([-1, 1])
+    comb = [(0.0, 1.0, 0.1), (0.5 * side, 0.8, 0.1), (side, 0.15, 0.1), (0.2 * side, -0.9, 0.1)]
+    parting = rng.choice([0.0, side * rng.uniform(0.015, 0.04)]) if rng.random() < (0.7 if female else 0.35) else None
     return Hairstyle(
-        hairline=rng.normal(0.0, 0.006),
-        recede=0.0 if female else max(0.0, rng.normal(0.006, 0.008) + 0.012 * (age > 0.75)),
-        length=float(
-            rng.uniform(0.10, 0.30) if long else rng.uniform(0.02, 0.08) if female else rng.uniform(0.006, 0.055)
-        ),
-        comb=np.array([rng.normal(0, 0.5), rng.uniform(0.3, 1.0), rng.normal(0.1, 0.3)]),
-        curl=float(rng.choice([0.0, rng.uniform(0.05, 0.25), rng.uniform(0.3, 0.8)], p=[0.5, 0.3, 0.2])),
-        lift=rng.uniform(0.15, 0.45),
-        parting=parting,
-        count=5000,
+        hairline=rng.normal(0.0, 0.005) + 0.006 * balding,
+        recede=0.0 if female else max(0.0, rng.normal(0.004, 0.006) + 0.026 * balding),
+        thin=float(np.clip(rng.normal(1.5 * balding - 0.6, 0.3), 0, 1)),
+        length=float(rng.uniform(*cut.length)),
+        comb=comb[rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))],
+        parting=None if parting is None else float(parting),
+        fringe=float(rng.uniform(0.026, 0.048)) if rng.random() < cut.fringe and balding < 0.3 else None,
+        lift=rng.uniform(*cut.lift),
+        volume=rng.uniform(*cut.volume),
+        curl=rng.uniform(*cut.curl),
+        wave=float(rng.choice([0.0, rng.uniform(0.2, 1.0)])),
+        tied=cut.tied,
+        count=5200,
     )
 
 
 def scalp_strands(head: Head, rng: np.random.Generator, style: Hairstyle) -> Strands:
-    ears = head.ears
-
-    def density(places, normals):
-        return _smooth(style.inside(places), -0.002, 0.006)
-
-    at = roots(head, rng, style.count, density)
-    at = at.kept(ears[head.triangles[at.triangles]].mean(1) < 0.1)
+    """Hair that lies over the head from the hairline, and falls where the head recedes below it."""
+    at = roots(head, rng, style.count, lambda places, normals: _smooth(style.inside(places), -0.002, 0.006))
+    at = at.kept(head.ears[head.triangles[at.triangles]].mean(1) < 0.1)
     n = len(at.triangles)
-    comb = np.tile(style.comb, (n, 1))
-    if style.parting is not None:
-        comb[:, 0] += 1.3 * np.sign(at.places[:, 0] - style.parting)
-    way = _unit(at.normals * style.lift + _unit(comb) * (1 - style.lift) + rng.normal(0, 0.10, (n, 3)))
-    length = style.length * rng.uniform(0.7, 1.1, n)
-    long = style.length > 0.09
-    steps = 12 if long else 6
+    lock = _locks(rng, at.places)
+    over = (style.fringe is not None) * _smooth(at.places[:, 1], 0.05, 0.025) * _smooth(at.places[:, 2], 0.035, 0.05)
+    length = style.length * rng.uniform(0.75, 1.05, n) * (1 + 0.12 * lock[:, 0])
+    if style.fringe is not None:
+        to_end = at.places[:, 2] - style.fringe + 0.035 * _smooth(at.places[:, 1], -0.01, 0.03) + 0.004 * lock[:, 1]
+        length = np.where(over > 0.5, np.minimum(np.maximum(to_end, 0.012), max(style.length, 0.05)), length)
+    steps = int(np.clip(round(style.length / 0.016), 5, 13))
+    falls = style.length > 0.07 and style.lift < 0.6 and not style.tied
     phase = rng.uniform(0, 6.28, (n, 1))
-    centre, radii = np.array([0, 0.076, 0.012]), np.array([0.083, 0.108, 0.112])
+    way = _unit(at.normals * (0.1 + style.lift) + 0.3 * rng.normal(0, 0.3, (n, 3)))
     point, points = at.places, [at.places]
-    for i in range(steps - 1):
-        weight = (0.4 if long else 0.08) * min(1.0, (i + 1) / 3)
-        way = way * (1 - weight) + np.array([0, 0.04, -1.0]) * weight
+    for i in range(1, steps):
+        t = i / (steps - 1)
+        out = _unit((point - SKULL) / SKULL_RADII**2)
+        wanted = _combed(style, point, over[:, None]) + 0.22 * lock
+        wanted = _unit(wanted - out * (wanted * out).sum(1, keepdims=True)) * (1 - style.lift) + out * style.lift
+        free = falls * _smooth(0.02 - point[:, 2:], 0.0, 0.05)  # below the widest part of the head hair hangs
+        hanging = np.array([0, 0.06, -1.0]) + 0.10 * lock + 0.25 * style.wave * np.sin(6.0 * t + 2 * lock) * [1, 0.4, 0]
+        wanted = wanted * (1 - free) + hanging * free
+        way = _unit(way * 0.45 + _unit(wanted) * 0.55)
         if style.curl:
             turn = 1.9 * i + phase
-            way = way + style.curl * np.concatenate([np.sin(turn), np.cos(turn), 0.5 * np.sin(0.7 * turn)], 1)
-        way = _unit(way)
+            way = _unit(way + style.curl * np.concatenate([np.sin(turn), np.cos(turn), 0.6 * np.sin(0.7 * turn)], 1))
         point = point + way * (length / (steps - 1))[:, None]
-        from_centre = (point - centre) / radii
-        apart = np.linalg.norm(from_centre, axis=1, keepdims=True)
-        point = np.where(apart < 1.03, centre + from_centre / apart * 1.03 * radii, point)
-        if long:  # not over the face, not through the neck
-            front = (point[:, 1] < 0.02) & (point[:, 2] < 0.05)
-            point[front, 1] = 0.02
-            neck = (point[:, 2] < -0.07) & (np.hypot(point[:, 0], point[:, 1] - 0.09) < 0.072)
-            point[neck, 0] = np.where(point[neck, 0] >= 0, 1, -1) * np.maximum(np.abs(point[neck, 0]), 0.062)
+        least = 1.02 + (style.volume * min(1.0, 2.5 * t) + 0.002) / 0.1 * (1 - 0.6 * over)
+        point = _about_skull(point, least, least + (0.04 + 0.5 * style.curl if style.lift < 0.5 else 9.0))
+        if style.length > 0.09:
+            point = _clear_of_face(point, over)
         points.append(point)
     return at.grown(head, np.stack(points, 1))
+
+
+def _locks(rng: np.random.Generator, places: np.ndarray) -> np.ndarray:
+    """A direction [n,3] about 1 long that strands of one lock share."""
+    cells = np.unique(np.floor(places / 0.011 + rng.random(3)), axis=0, return_inverse=True)[1].reshape(-1)
+    return rng.normal(0, 0.6, (cells.max() + 1, 3))[cells] + rng.normal(0, 0.18, places.shape)
+
+
+def _combed(style: Hairstyle, points: np.ndarray, over: np.ndarray) -> np.ndarray:
+    """Where hair at points [n,3] is combed, before it follows the head; over [n,1]: how far it belongs to a fringe."""
+    top = np.tile(np.array(style.comb, float), (len(points), 1))
+    if style.parting is not None:
+        top[:, 0] = 0.9 * np.sign(points[:, 0] - style.parting)
+        top[:, 1] = 0.45
+    if style.tied:
+        return _unit(np.array([0, 0.185, 0.01]) - points)
+    side = _smooth(np.abs(points[:, :1]), 0.045, 0.075) + _smooth(points[:, 1:2], 0.10, 0.15)
+    combed = top + np.minimum(side, 1) * (np.array([0, 0.45, -1.0]) - top)
+    front = np.concatenate([0.15 * np.sign(points[:, :1]), np.tile([-0.7, -0.9], (len(points), 1))], 1)
+    return combed * (1 - over) + front * over
+
+
+def _about_skull(points: np.ndarray, least: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Points [n,3] between `least` and `most` [n] of the head's radius from its middle."""
+    away = (points - SKULL) / SKULL_RADII
+    apart = np.linalg.norm(away, axis=1)
+    moved = SKULL + away * (np.clip(apart, least, most) / np.maximum(apart, 1e-9))[:, None] * SKULL_RADII
+    upper = _smooth(points[:, 2], -0.05, -0.02)[:, None]  # the jaw is no part of it
+    return points + upper * (moved - points)
+
+
+def _clear_of_face(points: np.ndarray, over: np.ndarray) -> np.ndarray:
+    """Points [n,3] beside the face, not over it, and outside the neck; a fringe may hang."""
+    out = points.copy()
+    front = (points[:, 1] < 0.03) & (points[:, 2] < 0.045) & (over < 0.5)
+    out[front, 1] = 0.03
+    aside = front & (np.abs(points[:, 0]) < 0.066)
+    out[aside, 0] = np.where(points[aside, 0] >= 0, 0.066, -0.066)
+    neck = (points[:, 2] < -0.06) & (np.hypot(points[:, 0], points[:, 1] - 0.085) < 0.07)
+    out[neck, 0] = np.where(points[neck, 0] >= 0, 1, -1) * np.maximum(np.abs(points[neck, 0]), 0.062)
+    return out
 
 
 @dataclass(frozen=True)

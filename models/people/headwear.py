@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
 
-from .clothes import Neckline, neck_loop
+from .clothes import Neckline, Trunk
 from .hair import Strands, triangle_frames
 from .head import SKIN, Body
-from .parts import Part, ball, cloth, cloth_colour, grid, joined, part, plain, ribbed, tube
+from .parts import Part, ball, cloth, cloth_colour, grid, joined, part, plain, ribbed, skin_hanger, tube
 
 CENTRE = np.array([0.0, 0.075, 0.01])  # metres, inside the skull
 AROUND = 72  # points of a rim
@@ -98,14 +98,19 @@ def rim(front: float, back: float, count: int = AROUND) -> np.ndarray:
     return back + (front - back) * (0.5 + 0.5 * np.cos(turn))
 
 
+def _spreading(off: float, away: np.ndarray) -> np.ndarray:
+    """How far off the head hair may be `away` metres from what presses it to `off`."""
+    away = np.maximum(away, 0)
+    return off + 0.45 * away + 4 * away**2
+
+
 def _tuck_above(skull: Skull, front: float, back: float, off: float = 0.004):
     """Presses hair above a rim, and lets it spread below."""
 
     def tuck(points: np.ndarray) -> np.ndarray:
         turn = np.arctan2(points[..., 0], CENTRE[1] - points[..., 1])
         line = back + (front - back) * (0.5 + 0.5 * np.cos(turn))
-        below = np.maximum(line + 0.002 - points[..., 2], 0)
-        return skull.pressed(points, off + 0.45 * below + 4 * below**2)
+        return skull.pressed(points, _spreading(off, line + 0.002 - points[..., 2]))
 
     return tuck
 
@@ -241,8 +246,7 @@ def band(rng, body: Body, skull: Skull) -> Headwear:
         def tuck(points):
             turn = np.arctan2(points[..., 0], CENTRE[1] - points[..., 1])
             line = back + (front - back) * (0.5 + 0.5 * np.cos(turn))
-            near = (np.abs(points[..., 2] - line) < half + 0.004)[..., None]
-            return np.where(near, skull.pressed(points, 0.004), points)
+            return skull.pressed(points, _spreading(0.004, np.abs(points[..., 2] - line) - half - 0.002))
 
         return Headwear(parts, tuck)
     lean, half, off = rng.uniform(-0.35, 0.1), rng.uniform(0.002, 0.012), rng.uniform(0.006, 0.012)
@@ -255,8 +259,8 @@ def band(rng, body: Body, skull: Skull) -> Headwear:
     plane = np.array([0, np.cos(lean), -np.sin(lean)])
 
     def tuck_under(points):
-        near = (np.abs((points - CENTRE) @ plane) < half + 0.004) & (points[..., 2] > 0.0)
-        return np.where(near[..., None], skull.pressed(points, off - 0.002), points)
+        away = np.abs((points - CENTRE) @ plane) - half - 0.002
+        return skull.pressed(points, _spreading(off - 0.002, np.maximum(away, -points[..., 2])))
 
     return Headwear([part("headwear", shape, cloth(rng), rng.uniform(0.3, 0.8))], tuck_under)
 
@@ -298,14 +302,15 @@ def hijab(rng, body: Body, skull: Skull) -> Headwear:
     hood = part("headwear", grid(np.stack(rows), repeat=(5, 3)), picture, 0.85)
     turn = np.linspace(0, 2 * np.pi, AROUND, endpoint=False)
     upper = skull.ring(rim(-0.106, -0.075), 0.007)
-    lower = neck_loop(body, Neckline(-0.215, -0.19), 0.016)
+    lower = Trunk(body).loop(Neckline(-0.215, -0.19), 0.016)
     wave = sum(rng.normal(0, 0.004) * np.sin(k * turn + rng.uniform(0, 6)) for k in (2, 3, 5))
     rows = []
     for t in np.linspace(0, 1, 9):
         rows.append(upper + (lower - upper) * t + np.sin(np.pi * t) * wave[:, None] * np.array([0.5, -0.5, 1.0]))
     rows.append(rows[-1] * (1.1, 1.0, 1.0) - 0.02 * UP)
+    hang = skin_hanger(body)
     cowl = part("headwear", grid(np.stack(rows[::-1]), closed=True, repeat=(7, 2)), picture, 0.85)
-    return Headwear([hood.hung_on_skin(body), cowl.hung_on_skin(body)], lambda points: points, bare=True)
+    return Headwear([hang(hood), hang(cowl)], lambda points: points, bare=True)
 
 
 def tucked(strands: Strands, body: Body, headwear: Headwear) -> Strands:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,11 +18,10 @@ from .head import SKIN, Body, Posed
 class Part:
     """One mesh of one material. Metres in the person's own resting frame (`Body.fine`).
 
-    kind: clothes, headwear, glasses, lenses or jewellery;
-    vertices float32 [n,3]; triangles int32 [m,3]; uv float32 [n,2]; picture uint8 [h,w,4]: sRGB and alpha, repeated in
-    both directions; roughness: 0.05 a mirror .. 1 felt; metal: reflects in its own colour; glass: seen through, its
-    reflections on top of what alpha leaves; skin [n,3]: the triangles of skin that vertices follow (None: the skull),
-    and the vertices in these triangles' frames.
+    kind: clothes, headwear, glasses, lenses or jewellery; vertices float32 [n,3]; triangles int32 [m,3]; uv float32
+    [n,2]; picture uint8 [h,w,4]: sRGB and alpha, tiled; roughness: 0.05 a mirror .. 1 felt; metal:
+    reflects in its own colour; glass: seen through, its reflections on top of what alpha leaves; skin [n,3]: the
+    triangles of skin that vertices follow (None: the skull), offsets [n,3]: the vertices in these triangles' frames.
     """
 
     kind: str
@@ -48,14 +48,20 @@ class Part:
     def resting_normals(self) -> np.ndarray:
         return normals(self.vertices, self.triangles)
 
-    def hung_on_skin(self, body: Body) -> Part:
-        """The same, following the skin nearest to each vertex."""
-        head, fine = body.head, body.fine
-        outside = (head.triangle_part == SKIN) & (head.inside_mouth[head.triangles].max(1) < 0.3)
-        corners = head.triangles[outside & (head.ears[head.triangles].max(1) < 0.1)]
-        corners = corners[cKDTree(fine[corners].mean(1)).query(self.vertices)[1]]
-        away = self.vertices - fine[corners].mean(1)
-        return replace(self, skin=corners, offsets=np.einsum("nij,ni->nj", triangle_frames(fine, corners), away))
+
+def skin_hanger(body: Body) -> Callable[[Part], Part]:
+    """What makes parts follow the skin nearest to each of their vertices."""
+    head, fine = body.head, body.fine
+    outside = (head.triangle_part == SKIN) & (head.inside_mouth[head.triangles].max(1) < 0.3)
+    all_corners = head.triangles[outside & (head.ears[head.triangles].max(1) < 0.1)]
+    tree = cKDTree(fine[all_corners].mean(1))
+
+    def hung(part: Part) -> Part:
+        corners = all_corners[tree.query(part.vertices)[1]]
+        away = part.vertices - fine[corners].mean(1)
+        return replace(part, skin=corners, offsets=np.einsum("nij,ni->nj", triangle_frames(fine, corners), away))
+
+    return hung
 
 
 def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:

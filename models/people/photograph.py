@@ -64,8 +64,8 @@ def draw_look(rng: np.random.Generator) -> Look:
         "shrink": rng.choice([1.0, rng.uniform(0.45, 0.9)], p=[0.8, 0.2]),
         "bloom": rng.choice([0.0, rng.uniform(0, 0.15)], p=[0.75, 0.25]),
         "sharpen": rng.choice([0.0, rng.uniform(0.1, 0.9)], p=[0.4, 0.6]),
-        "noise": rng.gamma(1.3, 0.008),
-        "colour_noise": rng.gamma(1.2, 0.005),
+        "noise": rng.gamma(1.3, 0.0055),
+        "colour_noise": rng.gamma(1.2, 0.0035),
         **dict.fromkeys(("grain", "dust", "bleaching", "brush", "strokes", "canvas", "cracks"), 0),
         "grain_size": 0.6,
         "jpeg": rng.choice([rng.integers(82, 97), rng.integers(45, 82)], p=[0.75, 0.25]),
@@ -92,7 +92,7 @@ def film(rng) -> dict:
         "bloom": rng.uniform(0, 0.15),
         "sharpen": 0.0,
         **dict.fromkeys(("noise", "colour_noise"), 0.0),
-        "grain": rng.uniform(0.01, 0.05),
+        "grain": rng.uniform(0.006, 0.03),
         "grain_size": rng.uniform(0.4, 1.0),
     }
 
@@ -107,7 +107,7 @@ def monochrome(rng) -> dict:
         "tone": rng.choice([0.0, rng.uniform(0, 0.12)]) * np.array([-1.0, 0.1, 1.0]) + 1,
         "vignette": rng.uniform(0, 0.3),
         "colour_noise": 0.0,
-        "grain": rng.choice([0.0, rng.uniform(0.01, 0.06)]),
+        "grain": rng.choice([0.0, rng.uniform(0.008, 0.035)]),
         "grain_size": rng.uniform(0.4, 1.0),
     }
 
@@ -128,7 +128,7 @@ def old(rng) -> dict:
         "bloom": rng.uniform(0, 0.2),
         "sharpen": 0.0,
         **dict.fromkeys(("noise", "colour_noise"), 0.0),
-        "grain": rng.uniform(0.008, 0.045),
+        "grain": rng.uniform(0.008, 0.04),
         "grain_size": rng.uniform(0.5, 1.2),
         "dust": rng.poisson(6) * rng.integers(0, 2),
         "bleaching": rng.uniform(0, 0.09),

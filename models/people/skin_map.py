@@ -14,7 +14,7 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
 from .complexion import Complexion
-from .hair import Beard, Brows, Hairstyle
+from .hair import HAIRLINE, Beard, Brows, Hairstyle
 from .head import SKIN, Head
 from .pigments import skin_colour
 
@@ -312,8 +312,7 @@ def _hairy(colour, atlas: Atlas, skin: Complexion, brows, hairstyle, beard, shav
             np.clip(0.75 * dense * grown[below], 0, 0.9),
         )
     above = slice(int(size * (-0.09 - LOWEST) / TALL), size)
-    style = hairstyle or Hairstyle(0.0, 0.012, 0.0, np.zeros(3), 0.0, 0.0, None, 0)
-    scalp = _over(style.inside, places[above]) + 0.004 * fine[above]
+    scalp = _over(hairstyle.inside if hairstyle else _inside_usual_hairline, places[above]) + 0.004 * fine[above]
     scalp = _step(scalp, -0.003, 0.012) * (1 - atlas.ears[above])
     if hairstyle:
         _mix(colour[above], skin.mean_hair * 0.6, 0.9 * scalp)
@@ -338,6 +337,12 @@ def _hairy(colour, atlas: Atlas, skin: Complexion, brows, hairstyle, beard, shav
     )
 
 
+def _inside_usual_hairline(places: np.ndarray) -> np.ndarray:
+    height, fall, depth = HAIRLINE
+    corner = np.exp(-(((np.abs(places[:, 0]) - 0.042) / 0.016) ** 2))
+    return places[:, 2] - np.maximum(height + fall * (places[:, 1] - depth) + 0.012 * corner, -0.085)
+
+
 def _lips(colour, atlas: Atlas, skin: Complexion, rng, fine) -> np.ndarray:
     """Paints the lips and returns where they are, float32 [N,N]."""
     softness = 0.30 - 0.22 * skin.lip_edge
@@ -345,9 +350,9 @@ def _lips(colour, atlas: Atlas, skin: Complexion, rng, fine) -> np.ndarray:
     own = skin_colour(min(skin.melanin * np.exp(skin.lip_melanin), 0.45), skin.lip_blood)
     own = 0.85 * own + 0.15 * skin.skin
     size = atlas.size
-    cracks = cv2.resize(rng.standard_normal((8, size // 5), np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
+    cracks = cv2.resize(rng.standard_normal((8, size // 3), np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     upper = 1 - 0.12 * _step(atlas.z, -0.078, -0.070)
-    shade = np.exp(0.10 * cracks + 0.06 * fine) * upper
+    shade = np.exp(0.05 * cracks + 0.05 * fine) * upper
     _mix(colour, own.astype(np.float32) * shade[..., None], lips * 0.95)
     if skin.makeup.lipstick:
         sharp = _step(atlas.lips, 0.42, 0.55)

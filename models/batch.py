@@ -21,6 +21,7 @@ class Batch:
     neutral: Tensor  # the same person, light and background, without expression, facing the camera
     driver: Tensor  # another person, showing `wanted`
     person: Tensor  # int64 [B]: who it is, among the people trained on
+    neutral_points: Tensor  # the landmarks of `neutral`
 
     def to(self, device) -> Batch:
         return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))

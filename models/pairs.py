@@ -283,7 +283,7 @@ class Pairs:
         if "driver" in wanted:
             other = self._images(driver[:, None], flipped, photographers[1], part, generator)[:, 0]
         vectors = [self._mirrored_vectors(views.vectors[rows], flipped) for rows in (start, end)]
-        points = [self._mirrored_points(views.points[rows], flipped) for rows in (start, end)]
+        points = [self._mirrored_points(views.points[rows], flipped) for rows in (start, end, neutral)]
         offset, jitter, depth = (values[part] for values in tracker)
         seen = points[0] + torch.cat([offset[:, None] + jitter, points[0][..., 2:] * depth], 2).to(points[0])
         return Batch(
@@ -296,6 +296,7 @@ class Pairs:
             neutral=own[:, 2] if "neutral" in wanted else nothing,
             driver=other,
             person=person.to(own.device),
+            neutral_points=points[2],
         )
 
     def _pair(self, rng: np.random.Generator, stage: Stage) -> tuple[int, int, int, int, int]:
@@ -387,4 +388,5 @@ class Pairs:
             neutral=images(torch.tensor(neutral)),
             driver=images(torch.tensor(driver)),
             person=torch.zeros(len(start), dtype=torch.int64, device=views.images.device),
+            neutral_points=views.points[torch.tensor(neutral)],
         )

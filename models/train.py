@@ -375,9 +375,10 @@ def example(size: int, pairs: int = 2) -> Batch:
     def vectors() -> Tensor:
         return torch.rand(pairs, 20) * 0.5
 
-    points = [torch.rand(pairs, 478, 3) * size for _ in range(2)]
+    points = [torch.rand(pairs, 478, 3) * size for _ in range(3)]
     person = torch.zeros(pairs, dtype=torch.int64)
-    return Batch(picture(), vectors(), points[0], picture(), vectors(), points[1], picture(), picture(), person)
+    rest = picture(), picture(), person, points[2]
+    return Batch(picture(), vectors(), points[0], picture(), vectors(), points[1], *rest)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -178,6 +178,9 @@ def test_neutral_and_driver(views):
         assert views.people[row] != people[i] and views.people[neutral] == people[i]
         assert torch.allclose(views.vectors[row][[0, *range(3, 20)]], batch.wanted[i][[0, *range(3, 20)]])
         assert views.kinds[neutral] == Kind.NEUTRAL
+        mirrored = views.points[neutral][MIRROR] * torch.tensor([-1, 1, 1]) + torch.tensor([SIZE - 1, 0, 0])
+        found = batch.neutral_points[i]
+        assert torch.allclose(found, views.points[neutral]) or torch.allclose(found, mirrored)
     without = Pairs(views, PLAIN).batch(0, 0.9)
     assert without.neutral.numel() == without.driver.numel() == 0
 

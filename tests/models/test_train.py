@@ -85,7 +85,7 @@ class Sharpener:
         return {"L": loss, "odd": loss * (float("nan") if self.steps == self.broken_at else 0)}
 
     def generate(self, batch: Batch):
-        share = self.networks["share"].weight
+        share = self.networks["share"].weight * (batch.wanted != batch.source).any(1).view(-1, 1, 1, 1)
         return Generated(batch.image + share * (batch.target - batch.image))
 
 

@@ -243,6 +243,8 @@ CUTS = {
     "tied": Cut(0.03, 0.18, (0.14, 0.22), (0.02, 0.08), (0.001, 0.006), (0.0, 0.05), 0.15, tied=True),
 }
 BALD = (0.12, 0.17)  # of men, and more of old ones
+# Where hair would grow on a shaven head.
+SHAVEN = Hairstyle(0.0, 0.012, 0.0, 0.0, (0.0, 1.0, 0.0), None, None, 1.0, 0.0, 0.0, 0.0, False, 0)
 SKULL, SKULL_RADII = np.array([0, 0.076, 0.012]), np.array([0.081, 0.106, 0.110])  # about the average head
 
 

@@ -2,8 +2,7 @@
 `python -m models.people.correspond OUT.npz`.
 
 triangles int32 [468,3], weights float32 [468,3] of fine vertices; spread float32 [468]: metres between people. Lids and
-inner lips, whose points sit on margins that open and close, and points that the model puts now here, now there, stay
-where models/head/landmarks.npz has them.
+inner lips, whose points sit on margins that open and close, stay where models/head/landmarks.npz has them.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ VIEWS = (
     {"AU25": 0.5, "AU26": 0.4},
 )
 FACING = 0.3  # cosine to the camera below which a point is on the outline, where the model follows the outline
-UNSURE = 0.010  # metres of spread from which on a point stays, too
+UNSURE = 0.007  # metres of spread between views from which on a point counts as sliding along the outline
 REACH = 6  # pixels: how far a point beside the skin may be moved onto it
 MARGINS = (
     *(33, 246, 161, 160, 159, 158, 157, 173, 133, 7, 163, 144, 145, 153, 154, 155),
@@ -46,30 +45,31 @@ MARGINS = (
 )
 
 
-def seen_places(head: Head, people: int) -> np.ndarray:
-    """Where the landmark model puts its points on the average head: float64 [n,468,3] metres, NaN where it saw none."""
+def seen_places(head: Head, people: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the landmark model puts its points on the average head: float64 [people,views,468,3] metres, NaN where it
+    saw none; and whether the skin there faces the camera, bool [people,views,468]."""
     rasteriser, reader = Rasteriser(head, SIZE), FaceReader(threads=1)
     surveyor = Surveyor(rasteriser)
-    normals, nearest = head.normals(head.rest), cKDTree(head.rest[head.part == SKIN])
-    normals = normals[head.part == SKIN]
-    out = []
+    skin = head.part == SKIN
+    normals, nearest = head.normals(head.rest)[skin], cKDTree(head.rest[skin])
+    out = np.full((people, len(VIEWS), 468, 3), np.nan)
+    facing = np.zeros((people, len(VIEWS), 468), bool)
     for number in tqdm(range(people), unit="person"):
         person = replace(draw_person(SEED, number, head), parts=())
         person = replace(person, locks=tuple(locks for locks in person.locks if locks.name != "beard"))
         rasteriser.dress(person)
         light = draw_light(np.random.default_rng([SEED, number]), person.skin)
         camera = camera_on(person.body.show(vector()).landmarks, DISTANCE, SIZE, 2.0, 0.04)
-        for view in VIEWS:
+        for k, view in enumerate(VIEWS):
             posed = person.body.show(vector(view))
             drawn = rasteriser.picture(posed, vector(view), camera, light)
             picture = np.uint8(255 * np.clip(drawn[..., :3] + 0.5 * (1 - drawn[..., 3:]), 0, 1))
             trusted, _ = reader._search(Picture(picture))
             if trusted:
-                found = _under(trusted[0].points[:468, :2], *surveyor.places(posed, camera))
-                out_of = normals[nearest.query(np.nan_to_num(found))[1]] @ posed.skull[:, :3].T
-                found[out_of[:, 1] > -FACING] = np.nan
-                out.append(found)
-    return np.array(out)
+                out[number, k] = _under(trusted[0].points[:468, :2], *surveyor.places(posed, camera))
+                out_of = normals[nearest.query(np.nan_to_num(out[number, k]))[1]] @ posed.skull[:, :3].T
+                facing[number, k] = out_of[:, 1] < -FACING
+    return out, facing
 
 
 def _under(points: np.ndarray, places: np.ndarray, segments: np.ndarray) -> np.ndarray:
@@ -82,12 +82,13 @@ def _under(points: np.ndarray, places: np.ndarray, segments: np.ndarray) -> np.n
     return found
 
 
-def settle(head: Head, seen: np.ndarray) -> dict[str, np.ndarray]:
-    """Places seen [n,468,3] -> the arrays listed above: medians over people and both halves of the face."""
-    mirrored = seen[:, MIRROR[:468]] * [-1, 1, 1]
-    both = np.concatenate([seen, mirrored])
-    middle = np.nanmedian(both, axis=0)
-    spread = np.nanmedian(np.linalg.norm(both - middle, axis=-1), axis=0)
+def settle(head: Head, seen: np.ndarray, facing: np.ndarray) -> dict[str, np.ndarray]:
+    """What seen_places found -> the arrays listed above: medians over people and both halves of the face. Points that
+    lie on the outline in front views slide along it as a head turns: front views alone say where they are."""
+    middle, spread = _median(np.where(facing[..., None], seen, np.nan))
+    in_front = [k for k, view in enumerate(VIEWS) if "pose_yaw" not in view or view["pose_yaw"] == 0]
+    sliding = (spread > UNSURE) | np.isnan(spread)
+    middle[sliding] = _median(seen[:, in_front])[0][sliding]
     outside = (head.triangle_part == SKIN) & (head.inside_mouth[head.triangles].mean(1) < 0.45)
     triangles = head.triangles[outside]
     corners = head.rest[triangles].astype(np.float64)
@@ -101,10 +102,17 @@ def settle(head: Head, seen: np.ndarray) -> dict[str, np.ndarray]:
         "spread": spread.astype(np.float32),
     }
     kept = np.load(Path(__file__).parents[1] / "head" / "landmarks.npz")
-    unmoved = np.isin(rows, MARGINS) | (spread > UNSURE)
     for name in ("triangles", "weights"):
-        out[name][unmoved] = kept[name][unmoved]
+        out[name][list(MARGINS)] = kept[name][list(MARGINS)]
     return out
+
+
+def _median(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Median places [468,3] of [people,views,468,3] and of their mirror images, and the median distance from them."""
+    seen = seen.reshape(-1, 468, 3)
+    both = np.concatenate([seen, seen[:, MIRROR[:468]] * [-1, 1, 1]])
+    middle = np.nanmedian(both, axis=0)
+    return middle, np.nanmedian(np.linalg.norm(both - middle, axis=-1), axis=0)
 
 
 def _onto(points: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,8 +135,7 @@ def main() -> None:
     args = parser.parse_args()
     cv2.setNumThreads(1)
     head = load_head()
-    seen = seen_places(head, args.people)
-    found = settle(head, seen)
+    found = settle(head, *seen_places(head, args.people))
     np.savez_compressed(args.out, **found)
     print(f"{args.out}: spread {1000 * np.median(found['spread']):.1f} mm")
 

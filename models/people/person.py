@@ -35,6 +35,8 @@ ASYMMETRY = 0.06
 ENDS = (*OPPOSITES, ("uncompress", "compress"), ("round", "square"), ("triangle", "pointed"))
 HEAD_SHAPES = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
 GENTLE = {"head-age": 0.5, "neck-double": 0.4, "head-fat": 0.7, "eyebrows-trans": 0.6, "nose-compression": 0.5}
+GENTLE |= {"nose-scale-vert": 0.6, "nose-trans": 0.6, "nose-base": 0.6, "nose-curve": 0.8, "nose-hump": 0.7}
+GENTLE |= {"chin-jaw-drop": 0.6, "mouth-trans": 0.7, "eye-trans": 0.7}
 STILL = ("head-trans", "neck-trans", "head-angle", "nose-trans-in", "mouth-trans-in")  # placement, not shape
 
 

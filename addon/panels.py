@@ -10,6 +10,7 @@ from .core import pack_page
 from .core.attributes import ATTRIBUTES, NAMES, named
 from .core.errors import ZygomaError
 from .core.pack import Pack
+from .core.session import turned
 from .operators.bake import ZYGOMA_OT_bake, ZYGOMA_OT_bake_clear, ZYGOMA_OT_frames_write
 from .operators.clip_render import ZYGOMA_OT_clip_render
 from .operators.clips_render import ZYGOMA_OT_clips_render
@@ -236,9 +237,10 @@ def _lacking(context) -> set[str]:
 def _coverage(layout, ob, context) -> None:
     """How far the rig's vector goes in what its pack covers, and what leaves that."""
     try:
-        pack, target = _pack(context), sample.sample(ob).target
+        pack, asked = _pack(context), sample.sample(ob)
     except ZygomaError:
         return  # Source and Pack tell
+    target = turned(asked.target, sources.crop_angle(asked.data))
     name, share = pack.reach(target)
     farthest = f", {TITLES[name]}" if share > 0 else ""
     layout.progress(text=f"Range: {min(share, 9.99):.0%}{farthest}", factor=min(share, 1.0), type="BAR")

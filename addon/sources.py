@@ -88,6 +88,13 @@ def source(data: RigData) -> tuple[Generator, Source]:
         return session, ready
 
 
+def crop_angle(data: RigData) -> float:
+    """Radians by which the rig's crop is turned against its photo; 0 until the photo is encoded."""
+    with _lookup:
+        ready = _sources.get(key(data))
+    return ready.crop.angle if ready else 0.0
+
+
 def encode(photo: Photo, face: Face, pack_id: str, size: int | None = None, source_vector=None) -> Source:
     """A face on its way to becoming a rig. Raises ZygomaError.
 

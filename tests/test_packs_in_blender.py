@@ -87,6 +87,18 @@ def test_the_gauge_follows_the_vector_and_warns(stage, ob):
     assert "expect distortion: Pitch" in " ".join(drawn()), "curves count, not only sliders"
 
 
+def test_the_gauge_goes_by_what_the_crop_shows(stage):
+    """A photo that hangs askew: its crop is turned until the eyes are level."""
+    path = stage.folder / "askew.png"
+    Image.open(stage.photo).rotate(40, expand=True).save(path)
+    tilted = stage.rig(photo=path)  # whose source vector says that the head is upright in the photo
+    bpy.context.view_layer.objects.active = tilted
+    assert gauge() == "Range: 25%, Lip Corner Puller", "until the photo is encoded"
+    _, source = sources.source(rig.read(tilted))
+    assert abs(np.degrees(source.crop.angle)) == pytest.approx(40, abs=6)
+    assert gauge().endswith("Roll") and "expect distortion: Roll" in " ".join(drawn())
+
+
 class Marking(Layout):
     """Notes which properties stand in an inactive row."""
 

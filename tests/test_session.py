@@ -13,7 +13,7 @@ from addon.core.attributes import AT_POSE, AT_UNITS, INDEX, NAMES
 from addon.core.errors import PackError, ZygomaError
 from addon.core.faces import FaceReader, cut, face_crop, read_photo
 from addon.core.pack import find_pack, read_pack
-from addon.core.session import GenerateError, Generator
+from addon.core.session import GenerateError, Generator, turned
 
 PORTRAIT = Path(__file__).parents[1] / "docs" / "portraits" / "mona_lisa.jpg"
 
@@ -141,6 +141,8 @@ def test_angles_are_those_that_the_crop_shows(tmp_path, photo, face):
     assert np.degrees(tilted.vector[2] - straight.vector[2]) == pytest.approx(40, abs=3)
     given = [encoded.state["kept_source_vector"][0, AT_POSE] for encoded in (straight, tilted)]
     np.testing.assert_allclose(*given, atol=np.radians(3))
+    covers = generator.pack.out_of_range
+    assert covers(turned(tilted.vector, tilted.crop.angle)) == [] and covers(tilted.vector) == ["pose_roll"]
     level = tilted.vector.copy()
     level[AT_POSE] = 0  # upright in the photo: turned back in the crop
     frames = generator.animate(tilted, level[None])

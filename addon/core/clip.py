@@ -15,7 +15,7 @@ from .faces import FaceReader, Photo, read_photo
 from .frames import MOVIE, SUFFIXES
 from .pack import DEFAULT, find_pack
 from .render import ClipReport, Existing, render_vectors
-from .session import Generator, Source
+from .session import Generator, Source, turned
 from .tables import Table, read_table, stated_gains, to_track
 from .track import SHORTEST_WITH_NEUTRAL, AttributeTrack
 
@@ -97,7 +97,7 @@ def render_clip(
     notes = [*(f"Photo: {note}." for note in photo.notes), *source.notes, *track.report]
     if source.face.warning:
         notes.insert(0, f"Face: {source.face.warning}")
-    if beyond := generator.pack.out_of_range(targets):
+    if beyond := generator.pack.out_of_range(turned(targets, source.crop.angle)):
         notes.append(f"Beyond what the pack {generator.pack.id} covers, so expect distortion: {', '.join(beyond)}.")
     return replace(report, notes=(*notes, *report.notes))
 

@@ -22,7 +22,7 @@ from .faces import Crop, Face, FaceReader, Photo, cut, face_crop, read_photo
 from .frames import MovieWriter, output_error, write_image
 from .pack import Pack, find_pack, list_packs
 from .render import VERSION, Existing, render_vectors
-from .session import Generator, Source
+from .session import Generator, Source, turned
 from .side_by_side import Grid, sheet
 
 SHEET, MOVIE = "sheet.png", "movie.mp4"
@@ -124,7 +124,7 @@ def compare(
             cancelled=cancelled,
         )
         written, skipped = written + report.written, skipped + report.skipped
-        if beyond := generator.pack.out_of_range(asked):
+        if beyond := generator.pack.out_of_range(turned(asked, source.crop.angle)):
             notes.append(f"Beyond what the pack {generator.pack.id} covers: {', '.join(beyond)}.")
         if report.cancelled:
             break

@@ -151,13 +151,13 @@ class Generator:
             raise PackError(f"{self.pack.folder}: the encoder's {CLAIMED} must be one vector of the pack's attributes.")
         by_name = dict(zip(self.pack.attributes, claimed[0], strict=True))
         vector = np.array([by_name.get(name, 0.0) for name in NAMES], np.float32)
-        return state, _turned(vector[None], -crop.angle)[0], ()
+        return state, turned(vector[None], -crop.angle)[0], ()
 
     def _asked(self, vectors: np.ndarray, crop: Crop) -> np.ndarray:
         """Vectors float32 [B,A] of the photo, in the order of NAMES -> what the pack's graphs take: in its own order,
         the head's angles as the crop shows them (zygoma-base turns them itself)."""
-        turned = vectors if self.pack.system == MESH else _turned(vectors, crop.angle)
-        return np.ascontiguousarray(reorder(turned, self.pack.attributes))
+        shown = vectors if self.pack.system == MESH else turned(vectors, crop.angle)
+        return np.ascontiguousarray(reorder(shown, self.pack.attributes))
 
     # Animating
 
@@ -390,15 +390,16 @@ def _planes(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1
 
 
-def _turned(vectors: np.ndarray, angle: float) -> np.ndarray:
-    """Vectors float32 [B,A] with the head turned clockwise in the picture by an angle in radians."""
+def turned(vectors: np.ndarray, angle: float) -> np.ndarray:
+    """Vectors float32 [...,A] with the head turned clockwise in the picture by an angle in radians: a photo's vectors
+    by `crop.angle` are what its crop shows."""
     if angle == 0:
         return vectors
-    turned = vectors.copy()
+    out = np.array(vectors, np.float32)
     turn = rotation((0.0, 0.0, angle))
-    for vector in turned:
+    for vector in out.reshape(-1, out.shape[-1]):
         vector[AT_POSE] = angles(turn @ rotation(vector[AT_POSE]))
-    return turned
+    return out
 
 
 def _readings(face: Face) -> np.ndarray:

@@ -79,7 +79,8 @@ def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 
 
 def grid(points: np.ndarray, closed: bool = False, repeat: tuple[float, float] = (1.0, 1.0)):
-    """A surface through points [a,b,3], `closed` along b; the picture is repeated so many times along b and a."""
+    """A surface through points [a,b,3], `closed` along b, seen from where b runs to the right and a up; the picture is
+    repeated so many times along b and a."""
     a, b = points.shape[:2]
     across = np.linspace(0, repeat[0], b + closed)
     if closed:  # the seam has its own vertices, for the picture's sake
@@ -103,7 +104,7 @@ def tube(path: np.ndarray, wide, high, closed: bool = False, sides: int = 8, up=
     top = np.cross(side, ahead)
     turn = np.linspace(0, 2 * np.pi, sides, endpoint=False)
     wide, high = (np.broadcast_to(size, len(path))[:, None, None] for size in (wide, high))
-    ring = side[:, None] * np.cos(turn)[None, :, None] * wide + top[:, None] * np.sin(turn)[None, :, None] * high
+    ring = side[:, None] * np.cos(turn)[None, :, None] * wide - top[:, None] * np.sin(turn)[None, :, None] * high
     points = path[:, None] + ring  # [k,sides,3]
     if closed:
         points = np.concatenate([points, points[:1]])
@@ -124,7 +125,7 @@ def ball(centre: np.ndarray, radii, rings: int = 10):
     """An ellipsoid."""
     height, turn = np.linspace(0, np.pi, rings), np.linspace(0, 2 * np.pi, 2 * rings, endpoint=False)
     s, c = np.sin(height)[:, None], np.cos(height)[:, None]
-    points = np.stack([s * np.cos(turn), s * np.sin(turn), c + 0 * turn], -1)
+    points = np.stack([s * np.cos(turn), -s * np.sin(turn), c + 0 * turn], -1)
     return grid(centre + points * np.asarray(radii), closed=True)
 
 

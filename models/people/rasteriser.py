@@ -9,7 +9,6 @@ import cv2
 import moderngl
 import numpy as np
 
-from addon.core.attributes import INDEX
 from addon.core.errors import ZygomaError
 
 from .camera import Camera
@@ -18,7 +17,7 @@ from .head import EYES, IRIS, SKIN, TONGUE, Head, Posed
 from .light import Light
 from .parts import Part
 from .person import Person
-from .skin_map import FOLDS, Atlas, paint
+from .skin_map import Atlas, paint, thrown_folds
 
 SHADERS = Path(__file__).with_name("shaders")
 FINER = 2  # samples a pixel along each axis
@@ -176,12 +175,14 @@ class Rasteriser:
         self.moving.write(np.concatenate([skin, mouth]).astype("f4").tobytes())
 
     def _open_sky(self, vertices: np.ndarray) -> list[np.ndarray]:
-        """How much of the sky the vertices of the head [n1,3] and of each part see, weighted by the cosine."""
+        """How much of the sky the vertices of the head [n1,3] see, weighted by the cosine; and those of each part, from
+        its outer and its inner side [n,2]."""
         head = self.head
         coarse = len(head.vertices)
         worn = [buffer.part for buffer in self.part_buffers]
-        points = np.concatenate([vertices[:coarse], *[part.vertices for part in worn]])
-        normals = np.concatenate([head.normals(vertices)[:coarse], *[part.resting_normals for part in worn]])
+        both = [(part.vertices, side * part.resting_normals) for part in worn for side in (1, -1)]
+        points = np.concatenate([vertices[:coarse], *[points for points, _ in both]])
+        normals = np.concatenate([head.normals(vertices)[:coarse], *[normals for _, normals in both]])
         i = np.arange(SKY_DIRECTIONS) + 0.5
         turn, height = np.pi * (1 + 5**0.5) * i, 1 - 2 * i / SKY_DIRECTIONS
         flat = np.sqrt(1 - height**2)
@@ -196,8 +197,9 @@ class Rasteriser:
             seen += weight * (q[:, 2] * 0.5 + 0.5 - 0.5 * SKY_BIAS / SKY_REACH <= depth[row, column])
             all_ += weight
         open_ = (seen / all_).astype(np.float32)
-        ends = np.cumsum([coarse, *[len(part.vertices) for part in worn]])[:-1]
+        ends = np.cumsum([coarse, *[2 * len(part.vertices) for part in worn]])[:-1]
         skin, *parts = np.split(open_, ends)
+        parts = [sides.reshape(2, -1).T for sides in parts]
         return [np.clip(head.subdivide @ skin, 0, 1), *parts]
 
     def _draw_shadow(self, target, matrix: np.ndarray) -> None:
@@ -244,8 +246,7 @@ class Rasteriser:
         return cv2.resize(pixels, (self.size, self.size), interpolation=cv2.INTER_AREA)
 
     def _expression(self, posed: Posed, attributes: np.ndarray) -> dict:
-        folds = [sum(float(attributes[INDEX[unit]]) * w for unit, w in fold.items()) for fold in FOLDS.values()]
-        folds = np.minimum(folds, 1.3) * self.person.creasing
+        folds = thrown_folds(attributes) * self.person.creasing
         landmarks = (posed.landmarks - posed.skull[:, 3]) @ posed.skull[:, :3]  # in the resting skull
         body = posed.body
         lids = {"lid_top": [], "lid_bottom": []}
@@ -354,13 +355,13 @@ class PartBuffer:
         self.moving = context.buffer(reserve=n * 24, dynamic=True)
         self.write(part.vertices, part.resting_normals)
         self.fixed = context.buffer(part.uv.astype("f4").tobytes())
-        self.sky = context.buffer(np.ones(n, "f4").tobytes(), dynamic=True)
+        self.sky = context.buffer(reserve=n * 8, dynamic=True)
         self.index = context.buffer(part.triangles.astype("i4").tobytes())
         height, width = part.picture.shape[:2]
         self.texture = context.texture((width, height), 4, np.ascontiguousarray(part.picture).tobytes())
         self.texture.build_mipmaps()
         programs = rasteriser.programs
-        content = [(self.moving, "3f 3f", "position", "normal"), (self.fixed, "2f", "uv"), (self.sky, "1f", "open")]
+        content = [(self.moving, "3f 3f", "position", "normal"), (self.fixed, "2f", "uv"), (self.sky, "2f", "open")]
         self.array = context.vertex_array(programs["part"], content, self.index, skip_errors=True)
         content = [(self.moving, "3f 12x", "position")]
         self.shadow = context.vertex_array(programs["shadow"], content, self.index, skip_errors=True)

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
+from addon.core.attributes import INDEX
+
 from .complexion import Complexion
 from .hair import HAIRLINE, Beard, Brows, Hairstyle
 from .head import SKIN, Head
@@ -31,6 +33,7 @@ FOLDS: dict[str, dict[str, float]] = {
     "chin": {"AU17": 1.0, "AU23": 0.15},
     "under the eyes": {"AU06": 0.8, "AU07": 0.8, "AU12": 0.3, "AU09": 0.4},
 }
+DEEPEST = 1.3
 FOLD_UNIT = 0.25  # of a picture's range a fold's height of 1 takes; 0.5 is level
 STANDING = (0.6, 0.6, 0.4, 0.55, 0.1, 0.85, 0.25, 0.7)  # how deep age leaves each
 # Landmarks of the person's right eye, outer to inner corner: lashes, crease, below the brow; the left one mirrors them.
@@ -48,6 +51,12 @@ class SkinMaps:
     relief: np.ndarray
     folds_a: np.ndarray
     folds_b: np.ndarray
+
+
+def thrown_folds(attributes: np.ndarray) -> np.ndarray:
+    """How deep each of FOLDS is under a vector [25]: float [8], 1 for a full contraction."""
+    folds = [sum(float(attributes[INDEX[unit]]) * w for unit, w in fold.items()) for fold in FOLDS.values()]
+    return np.minimum(folds, DEEPEST)
 
 
 def place(points: np.ndarray) -> np.ndarray:

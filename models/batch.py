@@ -14,7 +14,7 @@ class Batch:
 
     image: Tensor  # the source view of a person
     source: Tensor  # its vector
-    points: Tensor  # its landmarks
+    points: Tensor  # its landmarks, as far off as a tracker's
     target: Tensor  # the same person, light and background, showing `wanted`
     wanted: Tensor
     target_points: Tensor
@@ -22,6 +22,7 @@ class Batch:
     driver: Tensor  # another person, showing `wanted`
     person: Tensor  # int64 [B]: who it is, among the people trained on
     neutral_points: Tensor  # the landmarks of `neutral`
+    exact_points: Tensor  # the landmarks of `image`, where they are
 
     def to(self, device) -> Batch:
         return Batch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))

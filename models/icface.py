@@ -24,7 +24,7 @@ from addon.core.errors import ZygomaError
 from addon.core.faces import FaceReader
 
 from . import checkpoint as checkpoints
-from .networks.icface import ICface, ICfaceConfig
+from .networks.icface import ICface, ICfaceConfig, Shown
 from .sheet import Cell, save, sheet
 from .subjects import Subject, from_people, from_photos
 
@@ -57,20 +57,17 @@ def load(path: Path) -> Model:
 # The paper's uses
 
 
-def neutral(networks: ICface, source: Subject) -> tuple[Tensor, Tensor]:
-    """First stage: the neutral face [1,3,S,S] and its landmarks [1,478,3]; the photo itself without a neutraliser."""
-    points = networks.neutral_points(source.vector, source.points)
-    if not networks.config.neutralizer:
-        return source.image, points
-    return networks.neutralise(source.image, source.vector, source.points).image, points
+def neutral(networks: ICface, source: Subject) -> Shown:
+    """First stage: the neutral face; without a neutraliser the photo itself."""
+    return networks.neutralise(Shown(source.image, source.points, source.vector))[1]
 
 
 def reenacted(networks: ICface, source: Subject, vectors: Tensor) -> Tensor:
     """Sec. 4.1: the source showing each of vectors [N,20], [N,3,S,S]. Drivers of the source's own identity make it
     self-reenactment, others cross-reenactment: what is taken from them is the vector alone."""
-    face, points = neutral(networks, source)
-    count = len(vectors)
-    return networks.animate(face.expand(count, -1, -1, -1), vectors, points.expand(count, -1, -1)).image
+    face = neutral(networks, source)
+    many = Shown(*(part.expand(len(vectors), *part.shape[1:]) for part in face))
+    return networks.animate(many, vectors).image
 
 
 def edited(vector: Tensor, changes: Mapping[str, float]) -> Tensor:
@@ -107,7 +104,7 @@ def reenact_sheet(model: Model, sources: Sequence[Subject], drivers: Sequence[Se
     for source, own in zip(sources, drivers, strict=True):
         made = reenacted(model.networks, source, torch.cat([driver.vector for driver in own]))
         rows.append([(source.name, source.image), *((driver.name, driver.image) for driver in own)])
-        rows.append([("neutral", neutral(model.networks, source)[0]), *(("", picture) for picture in made)])
+        rows.append([("neutral", neutral(model.networks, source).image), *(("", picture) for picture in made)])
     return rows
 
 
@@ -141,7 +138,7 @@ def views_sheet(model: Model, people: Sequence[Sequence[Subject]]) -> list[list[
     rows = []
     for photos in people:
         rows.append([(photo.name, photo.image) for photo in photos])
-        rows.append([("neutral", neutral(model.networks, photo)[0]) for photo in photos])
+        rows.append([("neutral", neutral(model.networks, photo).image) for photo in photos])
         for angle in POSE:
             made = turned(model.networks, photos[0], angle)
             rows.append([(f"{angle} {turn:g}", picture) for turn, picture in zip(TURNS, made, strict=True)])

@@ -297,6 +297,7 @@ class Pairs:
             driver=other,
             person=person.to(own.device),
             neutral_points=points[2],
+            exact_points=points[0],
         )
 
     def _pair(self, rng: np.random.Generator, stage: Stage) -> tuple[int, int, int, int, int]:
@@ -389,4 +390,5 @@ class Pairs:
             driver=images(torch.tensor(driver)),
             person=torch.zeros(len(start), dtype=torch.int64, device=views.images.device),
             neutral_points=views.points[torch.tensor(neutral)],
+            exact_points=views.points[start],
         )

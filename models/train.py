@@ -377,7 +377,7 @@ def example(size: int, pairs: int = 2) -> Batch:
 
     points = [torch.rand(pairs, 478, 3) * size for _ in range(3)]
     person = torch.zeros(pairs, dtype=torch.int64)
-    rest = picture(), picture(), person, points[2]
+    rest = picture(), picture(), person, points[2], points[0]
     return Batch(picture(), vectors(), points[0], picture(), vectors(), points[1], *rest)
 
 

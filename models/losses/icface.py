@@ -19,8 +19,8 @@ from addon.core.attributes import AT_POSE
 
 from ..batch import Batch
 from ..judge import identity as identity_judge
-from ..networks.blocks import warp
-from ..networks.icface import Drawn, ICface, ICfaceConfig, facial_attributes
+from ..networks.blocks import turned
+from ..networks.icface import Drawn, ICface, ICfaceConfig, Shown, facial_attributes
 from ..networks.vgg import load_features
 from .objective import Generated
 from .relative import missed_points, relative_error
@@ -54,7 +54,8 @@ class ICfaceLosses:
     pair_neutral: float = 0.0  # G_N's image against the person's neutral face
     pair_target: float = 0.0  # G_A's image against the target
     exact_share: float = 0.0  # of the samples: their exact neutral face goes to G_A in the place of G_N's
-    points: float = 0.0  # what both flows together miss at landmarks
+    direct_share: float = 0.0  # of the samples: the photo goes to G_A, with what it shows, so that single changes count
+    points: float = 0.0  # what the flows miss at landmarks, over what the turn of a rigid head misses there
     vector_noise: float = 0.0  # of the units that G_N is told, standard deviation: fits on photos are not exact
     own_share: float = 0.0  # of the two pair terms: what a generator draws itself, beside what it blends with a warp
     head_rate: float = 1.0  # of the learning rate, for the heads of colour, mask and fine flow beside a warp
@@ -181,18 +182,21 @@ class ICfaceObjective:
         critic = self._has_critic and progress >= self.losses.adversarial_from
         if phase == "discriminator":
             return self._discriminator_terms(batch) if critic else {}
-        neutral, start, target = self._drawn(batch, phase)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and phase != "animator"):
+            neutral, face = self.networks.neutralise(self._photo(batch))
         found = {}
         if neutral is not None and phase != "animator":
-            found |= self._neutralizer_terms(batch, neutral, critic)
-        if target is not None and phase != "neutralizer":
-            found |= self._animator_terms(batch, start, neutral, target, critic)
-        elif target is not None and self.losses.reconstruction:  # released: G_N learns from G_A's image, too
+            found |= self._neutralizer_terms(batch, neutral, face, critic)
+        if phase != "neutralizer":
+            found |= self._animator_terms(batch, face, critic)
+        elif self.losses.reconstruction and self.losses.schedule != "two-stage":
+            target = self.networks.animate(face, batch.wanted)  # released: G_N learns from G_A's image, too
             found["R_A"] = self.losses.reconstruction * F.l1_loss(target.image, batch.target)
         return found
 
     def generate(self, batch: Batch) -> Generated:
-        _, _, target = self._drawn(batch, "generate")
+        _, face = self.networks.neutralise(Shown(batch.image, batch.points, batch.source))
+        target = self.networks.animate(face, batch.wanted)
         return Generated(target.image, target.mask)
 
     @property
@@ -201,40 +205,41 @@ class ICfaceObjective:
         by_head = losses.identity and losses.identity_by == "head"
         return bool(losses.adversarial or losses.attributes or by_head) and losses.adversarial_from < 1
 
-    # What is drawn
+    # What the generators are given
 
-    def _drawn(self, batch: Batch, phase: str) -> tuple[Drawn | None, Tensor, Drawn | None]:
-        """(G_N's picture, what G_A starts from, G_A's picture), as far as a phase needs them."""
-        networks, losses = self.networks, self.losses
-        points = networks.neutral_points(batch.source, batch.points)
-        if not networks.config.neutralizer:
-            return None, batch.image, networks.animate(batch.image, batch.wanted, points)
-        told = batch.source if phase == "generate" else self._told(batch.source)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and phase != "animator"):
-            neutral = networks.neutralise(batch.image, told, batch.points)
-        start = neutral.image
-        if phase == "neutralizer" and losses.schedule == "two-stage":
-            return neutral, start, None  # G_A has learnt nothing yet
-        if losses.exact_share and phase not in ("generate", "neutralizer"):
-            exact = torch.rand(len(batch), 1, 1, 1, device=start.device) < losses.exact_share
-            start = torch.where(exact, batch.neutral, start)
-        return neutral, start, networks.animate(start, batch.wanted, points)
+    def _photo(self, batch: Batch) -> Shown:
+        """The source as G_N is told of it: its vector as far off as one fitted to a photo."""
+        source = batch.source
+        if self.losses.vector_noise:
+            noise = self.losses.vector_noise * torch.randn_like(source)
+            pose = source[:, AT_POSE] + POSE_NOISE * noise[:, AT_POSE]
+            units = source[:, AT_POSE.stop :] + noise[:, AT_POSE.stop :]
+            source = torch.cat([pose, units.clamp(0, 1)], 1)
+        return Shown(batch.image, batch.points, source)
 
-    def _told(self, source: Tensor) -> Tensor:
-        """The vector [B,20] that G_N is told: as far off as one fitted to a photo."""
-        if not self.losses.vector_noise:
-            return source
-        noise = self.losses.vector_noise * torch.randn_like(source)
-        pose = source[:, AT_POSE] + POSE_NOISE * noise[:, AT_POSE]
-        units = source[:, AT_POSE.stop :] + noise[:, AT_POSE.stop :]
-        return torch.cat([pose, units.clamp(0, 1)], 1)
+    def _starts(self, batch: Batch, face: Shown) -> tuple[Shown, Tensor]:
+        """What G_A starts from, and where its landmarks truly lie [B,478,3]: what G_N made, or in shares of the samples
+        the exact neutral face or the photo."""
+        losses = self.losses
+        if not self.networks.config.neutralizer:
+            return face, batch.exact_points
+        truly = batch.neutral_points
+        chance = torch.rand(len(batch), device=truly.device)
+        if losses.exact_share:
+            face = _where(chance < losses.exact_share, face._replace(image=batch.neutral), face)
+        if losses.direct_share:
+            direct = chance > 1 - losses.direct_share
+            face = _where(direct, Shown(batch.image, batch.points, batch.source), face)
+            truly = torch.where(direct.view(-1, 1, 1), batch.exact_points, truly)
+        return face, truly
 
     # What is minimised
 
     def _discriminator_terms(self, batch: Batch) -> dict[str, Tensor]:
         losses, critic = self.losses, self.networks["discriminator"]
         with torch.no_grad():
-            neutral, _, target = self._drawn(batch, "discriminator")
+            neutral, face = self.networks.neutralise(self._photo(batch))
+            target = self.networks.animate(self._starts(batch, face)[0], batch.wanted)
         image = batch.target.detach().requires_grad_(bool(losses.gradient_penalty))
         real = critic(image)  # x and its attributes FA_D, eq. 2
         found = {}
@@ -252,14 +257,13 @@ class ICfaceObjective:
             found["I_x"] = losses.identity * F.cross_entropy(real.person, batch.person)
         return found
 
-    def _neutralizer_terms(self, batch: Batch, neutral: Drawn, critic: bool) -> dict[str, Tensor]:
-        losses, networks = self.losses, self.networks
-        found = self._shared_terms("N", batch, neutral.image, torch.zeros_like(batch.wanted), critic)
+    def _neutralizer_terms(self, batch: Batch, neutral: Drawn, face: Shown, critic: bool) -> dict[str, Tensor]:
+        losses, networks, rest = self.losses, self.networks, torch.zeros_like(batch.wanted)
+        found = self._shared_terms("N", batch, neutral.image, rest, critic)
         if losses.reconstruction and losses.schedule != "two-stage":  # eq. 4, second term: a pseudo ground truth
-            points = networks.neutral_points(batch.source, batch.points)
-            start = batch.image if losses.pseudo_truth == "source" else neutral.image
+            photo = Shown(batch.image, batch.points, networks.told(batch.source))
             with torch.no_grad():
-                truth = networks.animate(start, torch.zeros_like(batch.wanted), points).image
+                truth = networks.animate(photo if losses.pseudo_truth == "source" else face, rest).image
             found["R_N"] = losses.reconstruction * F.l1_loss(neutral.image, truth)
         if losses.perceptual:  # released: against the driving frame, where nothing better is known
             wanted = batch.neutral if losses.pair_neutral else batch.target
@@ -268,30 +272,34 @@ class ICfaceObjective:
                 wanted = features(wanted)
             found["perceptual_N"] = losses.perceptual * perceptual_loss(features(neutral.image), wanted)
         if losses.pair_neutral:
-            found |= self._pair_terms("N", losses.pair_neutral, neutral, batch.image, batch.neutral)
+            found |= self._pair_terms("N", losses.pair_neutral, neutral, batch.neutral)
+        if losses.points:
+            found["points_N"] = losses.points * _missed(
+                neutral.flow, batch.exact_points, batch.neutral_points, batch.source, rest
+            )
         return found
 
-    def _animator_terms(
-        self, batch: Batch, start: Tensor, neutral: Drawn | None, target: Drawn, critic: bool
-    ) -> dict[str, Tensor]:
+    def _animator_terms(self, batch: Batch, face: Shown, critic: bool) -> dict[str, Tensor]:
         losses = self.losses
+        start, truly = self._starts(batch, face)
+        target = self.networks.animate(start, batch.wanted)
         found = self._shared_terms("A", batch, target.image, batch.wanted, critic)
         if losses.reconstruction:  # eq. 4, first term
             found["R_A"] = losses.reconstruction * F.l1_loss(target.image, batch.target)
         if losses.pair_target:
-            found |= self._pair_terms("A", losses.pair_target, target, start.detach(), batch.target)
+            found |= self._pair_terms("A", losses.pair_target, target, batch.target)
         if losses.points:
-            flow = target.flow if neutral is None else target.flow + warp(neutral.flow, target.flow)
-            missed = missed_points(flow, batch.points, batch.target_points)
-            found["points"] = losses.points * missed.mean()
+            found["points_A"] = losses.points * _missed(
+                target.flow, truly, batch.target_points, start.vector, batch.wanted
+            )
         return found
 
-    def _pair_terms(self, name: str, weight: float, drawn: Drawn, start: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Errors over the size of the true change from `start` to `target`, of the image and of what was drawn."""
-        own = self.losses.own_share
-        found = {f"pair_{name}": (1 - own) * weight * relative_error(drawn.image, start, target).mean()}
+    def _pair_terms(self, name: str, weight: float, drawn: Drawn, target: Tensor) -> dict[str, Tensor]:
+        """Errors over that of the picture that the generator works on, of the image and of what was drawn."""
+        own, given = self.losses.own_share, drawn.given.detach()
+        found = {f"pair_{name}": (1 - own) * weight * relative_error(drawn.image, given, target).mean()}
         if own:
-            found[f"own_{name}"] = own * weight * relative_error(drawn.own, start, target).mean()
+            found[f"own_{name}"] = own * weight * relative_error(drawn.own, given, target).mean()
         return found
 
     def _shared_terms(self, name: str, batch: Batch, image: Tensor, asked: Tensor, critic: bool) -> dict[str, Tensor]:
@@ -323,3 +331,13 @@ class ICfaceObjective:
                 found = LightCNNLayers(net) if kind == "identity" else LightCNNMaps(net)
             self._frozen[kind] = found.to(device)
         return self._frozen[kind]
+
+
+def _where(condition: Tensor, yes: Shown, no: Shown) -> Shown:
+    """Sample by sample, condition bool [B]."""
+    return Shown(*(torch.where(condition.view(-1, *[1] * (a.dim() - 1)), a, b) for a, b in zip(yes, no, strict=True)))
+
+
+def _missed(flow: Tensor, points: Tensor, target_points: Tensor, source: Tensor, wanted: Tensor) -> Tensor:
+    """What a flow misses at landmarks over what the turn of a rigid head from `source` to `wanted` misses there."""
+    return missed_points(flow, points, target_points, turned(points, source, wanted)).mean()

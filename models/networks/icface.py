@@ -50,10 +50,12 @@ class ICfaceConfig:
 
 
 class Drawn(NamedTuple):
-    """What a generator makes. image [B,3,S,S], -1..1; own [B,3,S,S]: what it drew pixel by pixel, in the paper
-    the image. With a warp: mask [B,1,S,S], the share of moved pixels in the image, and flow [B,2,S,S] in half image
-    widths, from where each was fetched relative to its own place."""
+    """What a generator makes, pictures [B,3,S,S] in -1..1. given: what it works on, a picture, turned where heads are;
+    image: the result; own: what it drew pixel by pixel, in the paper the result. With a warp: mask [B,1,S,S], the share
+    of moved pixels in the result, and flow [B,2,S,S] in half image widths, from where each was fetched relative to its
+    own place."""
 
+    given: Tensor
     image: Tensor
     own: Tensor
     mask: Tensor | None = None
@@ -142,13 +144,13 @@ class Generator(nn.Module):
             features = torch.cat([features, first], 1)
         own = torch.tanh(F.pixel_shuffle(self.colour(features).float(), config.fold))  # [B,3,S,S]
         if not config.warp:
-            return Drawn(own, own)
+            return Drawn(picture, own, own)
         coarse = self.coarse(torch.cat([before, F.avg_pool2d(planes, 2)], 1))  # [B,2,S/2,S/2]
         flow = blocks.enlarged(coarse, size) + blocks.enlarged(self.fine(features), size)
         flow = _followed(flow, turn)
         logit = F.pixel_shuffle(self.mask(features).float(), config.fold)
         mask = torch.sigmoid(STEEPEST * torch.tanh((logit + OPEN) / STEEPEST))
-        return Drawn(own + mask * (blocks.warp(image, flow) - own), own, mask, flow)
+        return Drawn(picture, own + mask * (blocks.warp(image, flow) - own), own, mask, flow)
 
 
 def _followed(flow: Tensor, turn: Tensor | None) -> Tensor:
@@ -206,6 +208,15 @@ def _normal(module: nn.Module, std: float) -> None:
         nn.init.normal_(module.weight, 1, std)
 
 
+class Shown(NamedTuple):
+    """A picture to animate: image [B,3,S,S], its landmarks [B,478,3] in pixels, and the vector [B,20] that it shows, as
+    far as a generator is told."""
+
+    image: Tensor
+    points: Tensor
+    vector: Tensor
+
+
 class ICface(nn.ModuleDict):
     """The networks by the paper's names, and its two stages (sec. 3)."""
 
@@ -218,54 +229,55 @@ class ICface(nn.ModuleDict):
         self["animator"] = Generator(config)
         self["discriminator"] = Discriminator(config, size, people)
 
-    def neutralise(self, image: Tensor, source: Tensor, points: Tensor) -> Drawn:
-        """First stage, G_N: image [B,3,S,S] -> the same person facing the camera without expression (FA_N).
-
-        source [B,20] and points [B,478,3] are the image's own vector and landmarks. Of the vector, G_N gets the head's
-        angles where config.turn, and the units where config.source_vector.
-        """
+    def told(self, source: Tensor) -> Tensor:
+        """What a generator is told of a photo's own vector [B,20]: nothing in the paper, the head's angles where heads
+        are turned, all of it where config.source_vector."""
         pose, units = source[:, AT_POSE], source[:, AT_POSE.stop :]
         if not self.config.source_vector:
             units = torch.zeros_like(units)
             pose = pose if self.config.turn else torch.zeros_like(pose)
-        known = torch.cat([pose, units], 1)
-        return self["neutralizer"](image, known, torch.zeros_like(source), points)
+        return torch.cat([pose, units], 1)
 
-    def animate(self, neutral: Tensor, wanted: Tensor, points: Tensor) -> Drawn:
-        """Second stage, G_A: neutral [B,3,S,S] -> the person showing `wanted` [B,20]; points [B,478,3] of `neutral`."""
-        return self["animator"](neutral, torch.zeros_like(wanted), wanted, points)
+    def neutralise(self, photo: Shown) -> tuple[Drawn | None, Shown]:
+        """First stage, G_N: a photo -> the same person facing the camera without expression (FA_N), as it was drawn and
+        as the second stage takes it. Without a neutraliser the photo itself."""
+        if not self.config.neutralizer:
+            return None, photo._replace(vector=self.told(photo.vector))
+        rest = torch.zeros_like(photo.vector)
+        drawn = self["neutralizer"](photo.image, self.told(photo.vector), rest, photo.points)
+        # Where its landmarks lie, about: the head turned to the camera as a rigid body.
+        return drawn, Shown(drawn.image, blocks.turned(photo.points, photo.vector, rest), rest)
 
-    def neutral_points(self, source: Tensor, points: Tensor) -> Tensor:
-        """Where the landmarks [B,478,3] of an image that shows `source` [B,20] lie in its neutral face, about: the head
-        turned to the camera as a rigid body. The image's own where there is no G_N."""
-        return blocks.turned(points, source, torch.zeros_like(source)) if self.config.neutralizer else points
+    def animate(self, face: Shown, wanted: Tensor) -> Drawn:
+        """Second stage, G_A: what the first one made -> the person showing `wanted` [B,20]."""
+        return self["animator"](face.image, face.vector, wanted, face.points)
 
 
 # What a pack is made of: G_N once a source, G_A every frame.
 
 ENCODER_INPUTS = ("image", "landmarks", "source_vector")
-STATE = ("neutral", "photo_share", "neutral_points")
+STATE = ("neutral", "neutral_points", "neutral_vector", "photo_share")
 EDGE = 0.12  # of the side: where the drawn square fades into the photo
 
 
 class Encode(nn.Module):
-    """The source's neutral face, how far its pixels are the photo's, and where its landmarks lie in it."""
+    """The source's neutral face, where its landmarks lie, what it shows, and how far its pixels are the photo's."""
 
     def __init__(self, networks: ICface, photo: bool = True):
         """photo: False leaves moved pixels out: what G_N draws itself."""
         super().__init__()
         self.networks, self.photo = networks, photo
 
-    def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, ...]:
         """image [1,3,S,S] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> STATE."""
-        points = self.networks.neutral_points(source_vector, landmarks)
-        share = torch.zeros_like(image[:, :1])
-        if not self.networks.config.neutralizer:
-            return image, share + 1, points
-        drawn = self.networks.neutralise(image, source_vector, landmarks)
-        if drawn.mask is None or not self.photo:
-            return drawn.own, share, points
-        return drawn.image, drawn.mask, points
+        drawn, face = self.networks.neutralise(Shown(image, landmarks, source_vector))
+        if drawn is None:
+            share = torch.ones_like(image[:, :1])
+        elif drawn.mask is None or not self.photo:
+            face, share = face._replace(image=drawn.own), torch.zeros_like(image[:, :1])
+        else:
+            share = drawn.mask
+        return *face, share
 
 
 class Animate(nn.Module):
@@ -281,17 +293,17 @@ class Animate(nn.Module):
         self.register_buffer("alpha", blocks.as_bytes(inside * inside[:, None]), persistent=False)
 
     def forward(
-        self, neutral: Tensor, photo_share: Tensor, neutral_points: Tensor, attributes: Tensor
+        self, neutral: Tensor, neutral_points: Tensor, neutral_vector: Tensor, photo_share: Tensor, attributes: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """STATE of one source, attributes [B,20] -> image uint8 [B,S,S,3], alpha and synthetic uint8 [B,S,S]."""
         batch = attributes.shape[0]
-        drawn = self.networks.animate(
-            neutral.expand(batch, -1, -1, -1), attributes, neutral_points.expand(batch, -1, -1)
+        face = Shown(
+            neutral.expand(batch, -1, -1, -1), neutral_points.expand(batch, -1, -1), neutral_vector.expand(batch, -1)
         )
+        drawn = self.networks.animate(face, attributes)
         image, share = drawn.own, torch.zeros_like(drawn.own[:, 0])
         if drawn.mask is not None and self.photo:
             image = drawn.image
             share = (drawn.mask * blocks.warp(photo_share.expand(batch, -1, -1, -1), drawn.flow))[:, 0]
         pixels = blocks.as_bytes(image / 2 + 0.5).permute(0, 2, 3, 1)
-        alpha = self.alpha.expand(batch, -1, -1)
-        return pixels, alpha, blocks.as_bytes(1 - share)
+        return pixels, self.alpha.expand(batch, -1, -1), blocks.as_bytes(1 - share)

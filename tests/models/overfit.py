@@ -27,7 +27,7 @@ def batch(size: int = 64, people: int = 4) -> Batch:
     wanted[:, COMMON.index("pose_yaw")] = 0.1
     points = canonical(size).expand(people, -1, -1)
     moved = points + torch.tensor([1.0, 0.0, 0.0])
-    return Batch(image, source, points, target, wanted, moved, smooth(), smooth(), torch.arange(people), points)
+    return Batch(image, source, points, target, wanted, moved, smooth(), smooth(), torch.arange(people), points, points)
 
 
 def falls(objective: Objective, phase: str, step: int, steps: int = 20, rate: float = 1e-3) -> dict[str, bool]:

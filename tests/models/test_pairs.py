@@ -149,6 +149,7 @@ def test_source_landmarks_are_a_trackers_but_stay_near(views):
         if torch.equal(((batch.image[i] + 1) * 127.5).round().byte(), views.images[row]):
             checked += 1
             assert 0 < (batch.points[i] - views.points[row])[:, :2].abs().mean() < 0.03 * SIZE
+            assert torch.equal(batch.exact_points[i], views.points[row])
     assert checked > 8
 
 

@@ -23,7 +23,7 @@ from models.head.anny_head import FACE_CHANGES, FACIAL, LOCAL, PARTS, average_pe
 
 from .units import actions
 
-VERSION = 3
+VERSION = 4
 LANDMARKS = Path(__file__).with_name("landmarks.npz")  # measured by correspond.py
 EYES = (PARTS.index("helper-r-eye"), PARTS.index("helper-l-eye"))  # the person's right first, as landmarks have them
 SKIN, TONGUE = PARTS.index("body"), PARTS.index("helper-tongue")

@@ -46,18 +46,19 @@ class Dataset:
     side: float = SIDE
     shift: float = SHIFT
     dense: bool = False
+    people_a_shard: int = PEOPLE_A_SHARD
 
     @property
     def shards(self) -> int:
-        return -(-self.people // PEOPLE_A_SHARD)
+        return -(-self.people // self.people_a_shard)
 
     def of_shard(self, index: int) -> range:
         """The people in a shard."""
-        return range(index * PEOPLE_A_SHARD, min((index + 1) * PEOPLE_A_SHARD, self.people))
+        return range(index * self.people_a_shard, min((index + 1) * self.people_a_shard, self.people))
 
     def about(self) -> dict:
         """What dataset.json holds."""
-        return {"version": VERSION, **asdict(self), "names": list(NAMES), "people_a_shard": PEOPLE_A_SHARD}
+        return {"version": VERSION, **asdict(self), "names": list(NAMES)}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import dataclasses
 import hashlib
 import importlib
 import inspect
+import itertools
 import json
 import os
 import shutil
@@ -141,17 +142,19 @@ def export_pack(checkpoint: Path, folder: Path, about: About, overwrite: bool = 
     if folder.exists() and not (folder / "pack.toml").is_file():
         raise OutputError(f"{folder} is there already and is no pack: choose another folder.")
     trained = load_trained(checkpoint)
-    part = folder.with_name(f".{folder.name}.part")
+    part, old = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
     try:
-        shutil.rmtree(part, ignore_errors=True)
+        for left in (part, old):
+            shutil.rmtree(left, ignore_errors=True)
         part.mkdir(parents=True)
         pack = _write(trained, part, about)
-        old = folder.with_name(f".{folder.name}.old")
         if folder.exists():
             os.replace(folder, old)
         os.replace(part, folder)
         shutil.rmtree(old, ignore_errors=True)
     except OSError as problem:
+        if old.exists() and not folder.exists():
+            os.replace(old, folder)
         raise output_error(folder, problem) from problem
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -190,8 +193,9 @@ def load_trained(path: Path) -> Trained:
         raise CheckpointError(f"{path}: its system is {system}; this Zygoma has {', '.join(PRESETS)}.")
     preset = next(iter(PRESETS[system].values()))
     config = _config(path.parent)
-    network = _dataclass(type(preset.network), kept.facts["network"], path)
-    losses = _dataclass(type(preset.weights), kept.facts["weights"], path)
+    network = _network_config(type(preset.network), kept.facts["network"], path)
+    told = {field.name for field in dataclasses.fields(preset.weights)} & set(kept.facts["weights"])
+    losses = dataclasses.replace(preset.weights, **{name: _tuples(kept.facts["weights"][name]) for name in told})
     objective = preset.objective(network, losses, kept.facts["training"]["size"], config.get("people", 2))
     module = importlib.import_module(f".networks.{system}", __package__)
     return Trained(kept, module, objective.networks.eval(), config, _filled(objective.networks, kept))
@@ -219,20 +223,20 @@ def _config(run: Path) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _dataclass(kind: type, values: Mapping[str, Any], path: Path) -> Any:
-    """Configurations come back from JSON with lists for tuples."""
+def _network_config(kind: type, said: Mapping[str, Any], path: Path) -> Any:
+    """The architecture that a checkpoint names; what is newer than it has its default, which changes nothing."""
     known = {field.name for field in dataclasses.fields(kind)}
-    if set(values) != known:
-        odd = sorted(set(values) ^ known)
+    if strange := sorted(set(said) - known):
         raise CheckpointError(
-            f"{path}: its {kind.__name__} and this version's differ in {', '.join(odd)}: export it by the version that "
-            "trained it."
+            f"{path}: its {kind.__name__} has {', '.join(strange)}, which this version's has not: export it by the "
+            "version that trained it."
         )
+    return kind(**{name: _tuples(value) for name, value in said.items()})
 
-    def tuples(value):
-        return tuple(map(tuples, value)) if isinstance(value, list) else value
 
-    return kind(**{name: tuples(value) for name, value in values.items()})
+def _tuples(value: Any) -> Any:
+    """JSON has lists for tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 # Graphs
@@ -319,16 +323,23 @@ def example(trained: Trained, photo: Photo, face: Face) -> dict[str, Tensor]:
 def parity(graphs: Sequence[Graph], folder: Path, examples: Sequence[Mapping[str, Tensor]]) -> str:
     """How far ONNX Runtime with stored weights and torch with the checkpoint's differ, from photo to picture. Raises
     ExportError where that is too much."""
+    chains = [[graph for graph in graphs if graph.file != DRIVER]]
+    if len(chains[0]) < len(graphs):
+        chains.append([graph for graph in graphs if graph.file != EXPRESS])
+    sessions = {
+        graph.file: onnxruntime.InferenceSession(str(folder / graph.file), providers=["CPUExecutionProvider"])
+        for graph in graphs
+    }
     largest, means = 0, []
-    for given in examples:
+    for given, chain in itertools.product(examples, chains):
         ours, theirs = dict(given), {name: tensor.numpy() for name, tensor in given.items()}
-        for graph in graphs:
-            session = onnxruntime.InferenceSession(str(folder / graph.file), providers=["CPUExecutionProvider"])
+        for graph in chain:
             with torch.no_grad():
                 ours |= _run(graph, ours)
+            session = sessions[graph.file]
             asked = {taken.name: theirs[taken.name] for taken in session.get_inputs()}  # what is not needed is gone
             theirs |= dict(zip(graph.outputs, session.run(list(graph.outputs), asked), strict=True))
-        for name in graphs[-1].outputs:
+        for name in chain[-1].outputs:
             off = np.abs(ours[name].numpy().astype(int) - theirs[name].astype(int))
             largest, means = max(largest, int(off.max())), [*means, float(off.mean())]
     if not max(means) <= MOST_OFF:

@@ -248,10 +248,18 @@ def test_checkpoints_that_make_no_pack(tmp_path):
         "its system is stargan; this Zygoma has ganimation", system="ganimation", **{"facts": {}}
     ) if False else None
     network = asdict(find("ganimation", "smoke").network)
-    refused("GANimationConfig and this version's differ in colour_blind", network={**network, "colour_blind": 1})
+    refused("GANimationConfig has colour_blind, which this version's has not", network={**network, "colour_blind": 1})
     refused(r"generator\.\S+ is \(16,.* there and \(32,", network={**network, "width": 16})
     with pytest.raises(CheckpointError, match="there is no checkpoint"):
         export_pack(tmp_path / "none.safetensors", tmp_path / "pack", about)
+
+
+def test_checkpoint_from_before_a_switch(tmp_path):
+    """What a configuration learnt to say since then has its default: nothing changes."""
+    network = asdict(find("ganimation", "smoke").network)
+    assert network.pop("mask_limit") == 0
+    trained = load_trained(save_checkpoint(tmp_path / "run", network=network))
+    assert trained.networks["generator"].config == find("ganimation", "smoke").network and not trained.unfit
 
 
 def test_system_that_is_unknown(tmp_path):

@@ -8,7 +8,6 @@ inner lips, whose points sit on margins that open and close, stay where models/h
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,27 +15,20 @@ import numpy as np
 from scipy.spatial import cKDTree
 from tqdm import tqdm
 
-from addon.core.attributes import vector
 from addon.core.faces.picture import Picture
 from addon.core.faces.reader import FaceReader
 from addon.core.faces.topology import MIRROR
 
-from .camera import camera_on
 from .head import SKIN, Head, load_head
 from .labels import Segment, Surveyor
-from .light import draw_light
-from .person import draw_person
-from .rasteriser import Rasteriser
+from .photograph import photograph
+from .plan import Kind, plan
+from .render import Dataset, Studio
 
-SEED, PEOPLE, SIZE, DISTANCE = 4711, 60, 384, 1.2
-VIEWS = (
-    *({"pose_yaw": yaw} for yaw in (-0.4, -0.2, 0.0, 0.2, 0.4)),
-    *({"pose_pitch": pitch} for pitch in (-0.15, 0.15)),
-    {"AU12": 0.6, "AU06": 0.4},
-    {"AU25": 0.5, "AU26": 0.4},
-)
+SEED, PEOPLE, VIEWS, SIZE = 4711, 30, 7, 256
 FACING = 0.3  # cosine to the camera below which a point is on the outline, where the model follows the outline
 UNSURE = 0.007  # metres of spread between views from which on a point counts as sliding along the outline
+FRONT = 0.2  # radians of pitch and yaw up to which a view is a front view
 REACH = 6  # pixels: how far a point beside the skin may be moved onto it
 MARGINS = (
     *(33, 246, 161, 160, 159, 158, 157, 173, 133, 7, 163, 144, 145, 153, 154, 155),
@@ -45,31 +37,30 @@ MARGINS = (
 )
 
 
-def seen_places(head: Head, people: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the landmark model puts its points on the average head: float64 [people,views,468,3] metres, NaN where it
-    saw none; and whether the skin there faces the camera, bool [people,views,468]."""
-    rasteriser, reader = Rasteriser(head, SIZE), FaceReader(threads=1)
-    surveyor = Surveyor(rasteriser)
+def seen_places(head: Head, people: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the landmark model puts its points on the average head: float64 [n,468,3] metres, NaN where it saw none; of
+    these, those where the skin faces the camera; and whether a view is a front view, bool [n]."""
+    studio, reader = Studio(Dataset(SEED, people, VIEWS, SIZE), None), FaceReader(threads=1)
+    surveyor = Surveyor(studio.rasteriser)
     skin = head.part == SKIN
     normals, nearest = head.normals(head.rest)[skin], cKDTree(head.rest[skin])
-    out = np.full((people, len(VIEWS), 468, 3), np.nan)
-    facing = np.zeros((people, len(VIEWS), 468), bool)
+    seen, facing, front = [], [], []
     for number in tqdm(range(people), unit="person"):
-        person = replace(draw_person(SEED, number, head), parts=())
-        person = replace(person, locks=tuple(locks for locks in person.locks if locks.name != "beard"))
-        rasteriser.dress(person)
-        light = draw_light(np.random.default_rng([SEED, number]), person.skin)
-        camera = camera_on(person.body.show(vector()).landmarks, DISTANCE, SIZE, 2.0, 0.04)
-        for k, view in enumerate(VIEWS):
-            posed = person.body.show(vector(view))
-            drawn = rasteriser.picture(posed, vector(view), camera, light)
-            picture = np.uint8(255 * np.clip(drawn[..., :3] + 0.5 * (1 - drawn[..., 3:]), 0, 1))
+        vectors = plan(SEED, number, VIEWS)
+        sitting = studio.seat(number, vectors[Kind.REFERENCE])
+        for view, shown in enumerate(vectors):
+            posed = sitting.person.body.show(shown)
+            drawn, _ = studio.draw(sitting, posed, shown)
+            picture = photograph(drawn, sitting.look, np.random.default_rng([SEED, number, view]))
             trusted, _ = reader._search(Picture(picture))
-            if trusted:
-                out[number, k] = _under(trusted[0].points[:468, :2], *surveyor.places(posed, camera))
-                out_of = normals[nearest.query(np.nan_to_num(out[number, k]))[1]] @ posed.skull[:, :3].T
-                facing[number, k] = out_of[:, 1] < -FACING
-    return out, facing
+            if not trusted:
+                continue
+            found = _under(trusted[0].points[:468, :2], *surveyor.places(posed, sitting.camera))
+            out_of = normals[nearest.query(np.nan_to_num(found))[1]] @ posed.skull[:, :3].T
+            seen.append(found)
+            facing.append(np.where(out_of[:, 1:2] < -FACING, found, np.nan))
+            front.append(np.abs(shown[:2]).max() < FRONT)
+    return np.array(seen), np.array(facing), np.array(front)
 
 
 def _under(points: np.ndarray, places: np.ndarray, segments: np.ndarray) -> np.ndarray:
@@ -82,13 +73,12 @@ def _under(points: np.ndarray, places: np.ndarray, segments: np.ndarray) -> np.n
     return found
 
 
-def settle(head: Head, seen: np.ndarray, facing: np.ndarray) -> dict[str, np.ndarray]:
+def settle(head: Head, seen: np.ndarray, facing: np.ndarray, front: np.ndarray) -> dict[str, np.ndarray]:
     """What seen_places found -> the arrays listed above: medians over people and both halves of the face. Points that
     lie on the outline in front views slide along it as a head turns: front views alone say where they are."""
-    middle, spread = _median(np.where(facing[..., None], seen, np.nan))
-    in_front = [k for k, view in enumerate(VIEWS) if "pose_yaw" not in view or view["pose_yaw"] == 0]
+    middle, spread = _median(facing)
     sliding = (spread > UNSURE) | np.isnan(spread)
-    middle[sliding] = _median(seen[:, in_front])[0][sliding]
+    middle[sliding] = _median(seen[front])[0][sliding]
     outside = (head.triangle_part == SKIN) & (head.inside_mouth[head.triangles].mean(1) < 0.45)
     triangles = head.triangles[outside]
     corners = head.rest[triangles].astype(np.float64)
@@ -108,8 +98,7 @@ def settle(head: Head, seen: np.ndarray, facing: np.ndarray) -> dict[str, np.nda
 
 
 def _median(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Median places [468,3] of [people,views,468,3] and of their mirror images, and the median distance from them."""
-    seen = seen.reshape(-1, 468, 3)
+    """Median places [468,3] of [n,468,3] and of their mirror images, and the median distance from them."""
     both = np.concatenate([seen, seen[:, MIRROR[:468]] * [-1, 1, 1]])
     middle = np.nanmedian(both, axis=0)
     return middle, np.nanmedian(np.linalg.norm(both - middle, axis=-1), axis=0)

@@ -244,14 +244,13 @@ def _coverage(layout, ob, context) -> None:
     name, share = pack.reach(target)
     farthest = f", {TITLES[name]}" if share > 0 else ""
     layout.progress(text=f"Range: {min(share, 9.99):.0%}{farthest}", factor=min(share, 1.0), type="BAR")
-    outside = pack.out_of_range(target)
-    if beyond := [TITLES[name] for name in outside if name in pack.ranges]:
+    if beyond := [TITLES[name] for name in pack.out_of_range(target)]:
         box = layout.box()
         box.alert = True
         text = f"Beyond what {pack.title} covers, so expect distortion: {', '.join(beyond)}"
         _wrapped(box, text, context, icon="ERROR")
-    if idle := [TITLES[name] for name in outside if name not in pack.ranges]:
-        _wrapped(layout.box(), f"{pack.title} does nothing with {', '.join(idle)}", context, icon="INFO")
+    if unused := [TITLES[name] for name in pack.unused(target)]:
+        _wrapped(layout.box(), f"{pack.title} does nothing with {', '.join(unused)}", context, icon="INFO")
 
 
 def _wrapped(layout, text: str, context, icon: str = "NONE") -> None:

@@ -18,7 +18,7 @@ from test_frames import small_disk
 from test_tables import NEEDS_RATE, READABLE
 
 from addon.cli import main
-from addon.core.attributes import NAMES
+from addon.core.attributes import COMMON, NAMES
 from addon.core.pack import PACKS
 
 PORTRAITS = ROOT / "docs" / "portraits"
@@ -130,6 +130,12 @@ def test_what_was_done_to_the_table_is_said(place, zygoma):
         file.write("7, 0, 0.2")
     _, _, err = zygoma(*RENDER)
     assert any("the last, is cut off" in line for line in err) and any(line.startswith("Bridged by") for line in err)
+
+
+def test_what_the_pack_lacks_is_said(place, zygoma):
+    build_probe(place / "few", names=COMMON[::-1])
+    said = zygoma(*RENDER[:2], TALKING, "out", "--pack", "./few", "--start", 3, "--end", 5)[2]
+    assert [line for line in said if " few " in line] == ["The pack few does nothing with gaze_pitch, gaze_yaw."], said
 
 
 def test_beyond_what_the_pack_covers_is_said(place, zygoma):

@@ -222,8 +222,10 @@ def test_range_that_does_not_hold_rest(probe):
 def test_attributes_that_a_pack_lacks(tmp_path):
     pack = read_pack(build_probe(tmp_path / "few", names=COMMON))
     target = np.zeros(len(NAMES), np.float32)
+    assert pack.unused(target) == []
     target[INDEX["gaze_yaw"]] = 0.2
-    assert pack.out_of_range(target) == ["gaze_yaw"] and pack.reach(target)[1] == 0
+    assert pack.unused(target) == pack.unused(np.stack([target, 0 * target])) == ["gaze_yaw"]
+    assert pack.out_of_range(target) == [] and pack.reach(target)[1] == 0
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,8 @@ def render_clip(
         notes.insert(0, f"Face: {source.face.warning}")
     if beyond := generator.pack.out_of_range(turned(targets, source.crop.angle)):
         notes.append(f"Beyond what the pack {generator.pack.id} covers, so expect distortion: {', '.join(beyond)}.")
+    if unused := generator.pack.unused(targets):
+        notes.append(f"The pack {generator.pack.id} does nothing with {', '.join(unused)}.")
     return replace(report, notes=(*notes, *report.notes))
 
 

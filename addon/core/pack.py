@@ -96,12 +96,17 @@ class Pack:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def out_of_range(self, targets: np.ndarray) -> list[str]:
-        """Names whose values in [A] or [F,A], in the order of NAMES, leave what the pack covers, or that it lacks. The
-        head's angles are to be those that the crop shows (session.turned)."""
+        """Of the attributes that the pack has: those whose values in targets [A] or [F,A], in the order of NAMES, leave
+        their ranges. The head's angles are to be those that the crop shows (session.turned)."""
         values = np.atleast_2d(np.asarray(targets, np.float32))
-        ranges = np.array([self.ranges.get(name, (0.0, 0.0)) for name in NAMES])
+        ranges = np.array([self.ranges.get(name, (-np.inf, np.inf)) for name in NAMES])
         outside = np.any((values < ranges[:, 0] - ROUNDING) | (values > ranges[:, 1] + ROUNDING), axis=0)
         return [name for name in NAMES if outside[INDEX[name]]]
+
+    def unused(self, targets: np.ndarray) -> list[str]:
+        """Names that targets [A] or [F,A] drive and the pack does nothing with."""
+        driven = np.any(np.abs(np.atleast_2d(targets)) > ROUNDING, axis=0)
+        return [name for name in NAMES if name not in self.ranges and driven[INDEX[name]]]
 
     def reach(self, target: np.ndarray) -> tuple[str, float]:
         """Of the attributes that the pack has: the one that goes furthest in its range under a target [A], likewise,

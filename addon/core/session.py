@@ -99,7 +99,7 @@ class Generator:
             state, vector, notes = self._encode_mesh(image, crop, face, source_vector)
         else:
             state, vector, notes = self._encode_graph(image, crop, face, source_vector)
-        needed = {i.name for i in self._animator.get_inputs()} - set(self._asking)
+        needed = {i.name for i in self._animator.get_inputs()} - set(self._told)
         if missing := sorted(needed - set(state)):
             raise PackError(f"{self.pack.folder}: the encoder does not make {missing[0]}, which the animator needs.")
         state = {name: np.ascontiguousarray(state[name], np.float32) for name in needed}
@@ -136,7 +136,7 @@ class Generator:
         offered = {
             "image": _planes(image),  # [1,3,S,S]
             "landmarks": crop.to_crop(face.landmarks)[None].astype(np.float32),  # [1,478,3]
-            "source_vector": self._asked(known[None], crop),  # [1,A]
+            "source_vector": self._for_graphs(known[None], crop),  # [1,A]
         }
         asked = {given.name: offered[given.name] for given in encoder.get_inputs()}
         outputs = [output.name for output in encoder.get_outputs()]
@@ -153,7 +153,7 @@ class Generator:
         vector = np.array([by_name.get(name, 0.0) for name in NAMES], np.float32)
         return state, turned(vector[None], -crop.angle)[0], ()
 
-    def _asked(self, vectors: np.ndarray, crop: Crop) -> np.ndarray:
+    def _for_graphs(self, vectors: np.ndarray, crop: Crop) -> np.ndarray:
         """Vectors float32 [B,A] of the photo, in the order of NAMES -> what the pack's graphs take: in its own order,
         the head's angles as the crop shows them (zygoma-base turns them itself)."""
         shown = vectors if self.pack.system == MESH else turned(vectors, crop.angle)
@@ -166,9 +166,9 @@ class Generator:
         targets = np.asarray(targets, np.float32)
         if not np.isfinite(targets).all():
             raise GenerateError("A vector with a number that is not finite cannot be animated.")
-        vectors = self._asked(targets, source.crop)
+        vectors = self._for_graphs(targets, source.crop)
         batch = self.batch(source)
-        parts = [self._animate(source, self._asks(vectors[i : i + batch])) for i in range(0, len(vectors), batch)]
+        parts = [self._animate(source, self._conditions(vectors[i : i + batch])) for i in range(0, len(vectors), batch)]
         return Frames(*(part[0] if len(parts) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def drive(self, source: Source, photo: Photo, face: Face) -> Frames:
@@ -179,8 +179,8 @@ class Generator:
         if DRIVER not in self.pack.files:
             raise PackError(f"The pack {self.pack.id} has no {DRIVER}: vectors drive it, pictures cannot.")
         crop = face_crop(face.landmarks, source.crop.size, self.pack.crop_side, self.pack.crop_shift, self.pack.sizes)
-        made = self._run(self._driver(), self._asking, {"image": _planes(cut(photo.pixels, crop))})
-        return Frames(*self._animate(source, dict(zip(self._asking, made, strict=True))))
+        made = self._run(self._driver(), self._told, {"image": _planes(cut(photo.pixels, crop))})
+        return Frames(*self._animate(source, dict(zip(self._told, made, strict=True))))
 
     def batch(self, source: Source) -> int:
         """How many vectors of this source go through the graph at once."""
@@ -212,13 +212,13 @@ class Generator:
         """Whether this target is the photo itself, so that nothing needs to be generated."""
         return self.pack.at_rest == "photo" and np.array_equal(np.asarray(target, np.float32), source.vector)
 
-    def _asks(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
+    def _conditions(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
         """What asks the animator for vectors [B,A] in the pack's order: they themselves, or what `express` makes of
         them."""
         given = {"attributes": vectors}
         if self._express is None:
             return given
-        return dict(zip(self._asking, self._run(self._express, self._asking, given), strict=True))
+        return dict(zip(self._told, self._run(self._express, self._told, given), strict=True))
 
     def _animate(self, source: Source, asks: dict[str, np.ndarray]) -> list[np.ndarray]:
         if self.device == "CUDA":
@@ -339,10 +339,10 @@ class Generator:
         inputs = {given.name: given for given in self._animator.get_inputs()}
         _check_names(self.pack, ANIMATOR, inputs.values(), dict.fromkeys(inputs, FLOAT))
         _check_names(self.pack, ANIMATOR, self._animator.get_outputs(), dict.fromkeys(OUTPUTS, "tensor(uint8)"))
-        told = ["attributes"] if self._express is None else [made.name for made in graph.get_outputs()]
-        self._asking = [name for name in told if name in inputs]
-        if not self._asking:
-            raise PackError(f"{self.pack.folder / ANIMATOR}: the graph has no {' nor '.join(told)[:80]}.")
+        names = ["attributes"] if self._express is None else [made.name for made in graph.get_outputs()]
+        self._told = [name for name in names if name in inputs]  # by these the animator is told what to show
+        if not self._told:
+            raise PackError(f"{self.pack.folder / ANIMATOR}: the graph has no {' nor '.join(names)[:80]}.")
 
     def _check_encoder(self, encoder: ort.InferenceSession) -> None:
         """It asks for the picture, and for nothing that the session has not."""
@@ -372,7 +372,7 @@ class Generator:
         if takes != ["image"]:
             raise PackError(f"{self.pack.folder / DRIVER}: takes {', '.join(takes)[:80]}; a driver takes image alone.")
         _check_names(self.pack, DRIVER, driver.get_inputs(), {"image": FLOAT})
-        _check_names(self.pack, DRIVER, driver.get_outputs(), dict.fromkeys(self._asking, FLOAT))
+        _check_names(self.pack, DRIVER, driver.get_outputs(), dict.fromkeys(self._told, FLOAT))
 
 
 def _check_names(pack: Pack, file: str, found, kinds: dict[str, str], required: Iterable[str] = ()) -> None:

@@ -109,7 +109,7 @@ def test_session_animates_as_torch_does(made, subjects):
     targets = np.repeat(source.vector[None], 3, 0)
     targets[1, INDEX["AU12"]] += 0.5
     targets[2, INDEX["pose_yaw"]] -= 0.3
-    asked = torch.from_numpy(generator._asked(np.concatenate([source.vector[None], targets]), crop))
+    asked = torch.from_numpy(generator._for_graphs(np.concatenate([source.vector[None], targets]), crop))
     encode, animate = trained.module.Encode(trained.networks), trained.module.Animate(trained.networks)
     with torch.no_grad():
         state = encode(planes, points, asked[:1])

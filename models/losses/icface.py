@@ -23,7 +23,7 @@ from ..networks.blocks import turned
 from ..networks.icface import Drawn, ICface, ICfaceConfig, Shown, facial_attributes
 from ..networks.vgg import load_features
 from .objective import Generated
-from .relative import missed_points, relative_error
+from .relative import LEAST_CHANGE, missed_points, relative_error
 
 POSE_NOISE = 0.2  # radians for each unit of noise
 VGG19_LAYERS = (1, 3, 5, 9, 13)  # released: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1
@@ -57,7 +57,7 @@ class ICfaceLosses:
     direct_share: float = 0.0  # of the samples: the photo goes to G_A, with what it shows, so that single changes count
     points: float = 0.0  # what the flows miss at landmarks, over what the turn of a rigid head misses there
     vector_noise: float = 0.0  # of the units that G_N is told, standard deviation: fits on photos are not exact
-    own_share: float = 0.0  # of the two pair terms: what a generator draws itself, beside what it blends with a warp
+    own: float = 0.0  # beside the pair terms: what a generator draws itself, before that is blended with a warp
     head_rate: float = 1.0  # of the learning rate, for the heads of colour, mask and fine flow beside a warp
     flow_rate: float = 1.0  # the same, for the coarse flow
 
@@ -97,6 +97,13 @@ def perceptual_loss(seen: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
     last = len(seen) - 1
     weights = [1.0 if i == last else 2.0 ** (i - last - 1) for i in range(len(seen))]
     return torch.stack([w * F.l1_loss(a, b) for w, a, b in zip(weights, seen, wanted, strict=True)]).sum()
+
+
+def changed_error(drawn: Tensor, given: Tensor, target: Tensor) -> Tensor:
+    """The mean error of what is drawn [B,3,S,S], half of it weighted by where `given` and the target differ."""
+    change = (target - given).abs().mean(1, keepdim=True)
+    weight = change / (change.mean((1, 2, 3), keepdim=True) + LEAST_CHANGE)
+    return (0.5 * (1 + weight) * (drawn - target).abs()).mean()
 
 
 def gradient_penalty(real: Tensor, image: Tensor) -> Tensor:
@@ -295,11 +302,11 @@ class ICfaceObjective:
         return found
 
     def _pair_terms(self, name: str, weight: float, drawn: Drawn, target: Tensor) -> dict[str, Tensor]:
-        """Errors over that of the picture that the generator works on, of the image and of what was drawn."""
-        own, given = self.losses.own_share, drawn.given.detach()
-        found = {f"pair_{name}": (1 - own) * weight * relative_error(drawn.image, given, target).mean()}
-        if own:
-            found[f"own_{name}"] = own * weight * relative_error(drawn.own, given, target).mean()
+        """The image's error over that of the picture that the generator works on, and the error of what it drew."""
+        given = drawn.given.detach()
+        found = {f"pair_{name}": weight * relative_error(drawn.image, given, target).mean()}
+        if self.losses.own:
+            found[f"own_{name}"] = self.losses.own * changed_error(drawn.own, given, target)
         return found
 
     def _shared_terms(self, name: str, batch: Batch, image: Tensor, asked: Tensor, critic: bool) -> dict[str, Tensor]:

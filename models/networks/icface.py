@@ -20,8 +20,8 @@ from . import blocks
 ATTRIBUTES = len(COMMON)  # sec. 3: three angles and 17 Action Units
 WIDEST = 0.7  # radians, released: -0.7..0.7 become 0..1
 FINE = 0.02  # half image widths for each unit of the fine flow
-OPEN = 1.0  # logit of the mask at the start: moved pixels have a share of .73
-STEEPEST = 4.0  # largest logit: a mask never shuts so far that it cannot open again
+MOVED = 3.0  # logit of the mask at the start: what is moved has a share of .95, until what is drawn is of use
+STEEPEST = 5.0  # largest logit: a mask never closes so far that it cannot open again
 QUIET = 0.005  # standard deviation of the mask's first weights
 
 
@@ -149,7 +149,7 @@ class Generator(nn.Module):
         flow = blocks.enlarged(coarse, size) + blocks.enlarged(self.fine(features), size)
         flow = _followed(flow, turn)
         logit = F.pixel_shuffle(self.mask(features).float(), config.fold)
-        mask = torch.sigmoid(STEEPEST * torch.tanh((logit + OPEN) / STEEPEST))
+        mask = torch.sigmoid(STEEPEST * torch.tanh((logit + MOVED) / STEEPEST))
         return Drawn(picture, own + mask * (blocks.warp(image, flow) - own), own, mask, flow)
 
 

@@ -171,7 +171,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
                 flat=0.6,
                 clip=5.0,
                 averaging=0.99,
-                stages=UNITS_FIRST,
+                stages=(*UNITS_FIRST[:2], Stage(single=2, combination=2, pose=0.7, both=0.7)),
                 patience=6_000,
             ),
         ),

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_POSE
 
 from ..batch import Batch
+from ..networks.blocks import turned
 from ..networks.ganimation import Critic, GANimationConfig, Generator, Masks
 from .objective import Generated
 from .relative import missed_points, relative_error
@@ -97,7 +98,9 @@ class GANimation:
         if w.picture:
             terms["picture"] = w.picture * relative_error(made.image, batch.image, batch.target).mean()
         if w.points and made.flow is not None:
-            terms["points"] = w.points * missed_points(made.flow, batch.points, batch.target_points).mean()
+            expected = turned(batch.exact_points, batch.source, batch.wanted) if self.generator.config.turn else None
+            missed = missed_points(made.flow, batch.exact_points, batch.target_points, expected)
+            terms["points"] = w.points * missed.mean()
         if supervised:
             return terms
         score, vector = self.critic(made.image)

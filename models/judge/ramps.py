@@ -51,7 +51,7 @@ def _shoot(studio: Studio, number: int, vectors: np.ndarray) -> tuple[list[np.nd
     """(pictures, landmarks [V,478,3]) of one person under one light, before one background, in one crop."""
     data = studio.dataset
     person = draw_person(data.seed, number, studio.head)
-    studio.rasteriser.dress(person)
+    studio.renderer.dress(person)
     rng = np.random.default_rng([data.seed, number, 10])
     light = draw_light(rng, person.skin)
     behind = background(rng, data.size)
@@ -60,7 +60,7 @@ def _shoot(studio: Studio, number: int, vectors: np.ndarray) -> tuple[list[np.nd
     pictures, landmarks = [], []
     for view, vector in enumerate(vectors):
         posed = person.body.show(vector)
-        drawn = studio.rasteriser.picture(posed, vector, camera, light)
+        drawn = studio.renderer.picture(posed, vector, camera, light)
         composed = drawn[..., :3] + behind * (1 - drawn[..., 3:])
         pictures.append(photograph(composed, look, np.random.default_rng([data.seed, number, 12, view])))
         landmarks.append(camera.landmarks(posed.landmarks))

@@ -38,18 +38,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m models.people", description=__doc__.split(": ", 1)[1])
     commands = parser.add_subparsers(required=True)
 
-    render = commands.add_parser("render", help="render a dataset")
-    render.add_argument("--people", type=_at_least(1), required=True)
-    render.add_argument("--views", type=_at_least(1), required=True, help="pictures of each person, at most 100")
-    render.add_argument("--size", type=_at_least(1), required=True, help="pixels a side")
-    render.add_argument("--out", type=Path, required=True, help="the dataset's folder")
-    render.add_argument("--seed", type=_at_least(0), default=0)
-    render.add_argument("--workers", type=_at_least(1), help="processes (default: one a core)")
-    render.add_argument("--resume", action="store_true", help="go on with what is in the folder")
-    render.add_argument("--dense", action="store_true", help="parts, depth, flow and matte of each view, too")
-    render.add_argument("--crop-side", type=float, default=1.8, help="the crop's side in face heights (1.8)")
-    render.add_argument("--head", type=Path, help="the head's file (default: in the user's cache)")
-    render.set_defaults(run=_render)
+    for name, told in (("render", "render a dataset"), ("cycles", "render a dataset with Blender's Cycles")):
+        render = commands.add_parser(name, help=told)
+        render.add_argument("--people", type=_at_least(1), required=True)
+        render.add_argument("--views", type=_at_least(1), required=True, help="pictures of each person, at most 100")
+        render.add_argument("--size", type=_at_least(1), required=True, help="pixels a side")
+        render.add_argument("--out", type=Path, required=True, help="the dataset's folder")
+        render.add_argument("--seed", type=_at_least(0), default=0)
+        render.add_argument("--resume", action="store_true", help="go on with what is in the folder")
+        render.add_argument("--crop-side", type=float, default=1.8, help="the crop's side in face heights (1.8)")
+        render.add_argument("--head", type=Path, help="the head's file (default: in the user's cache)")
+        if name == "render":
+            render.add_argument("--workers", type=_at_least(1), help="processes (default: one a core)")
+            render.add_argument("--dense", action="store_true", help="parts, depth, flow and matte of each view, too")
+            render.set_defaults(run=_render, samples=0)
+        else:
+            render.add_argument("--samples", type=_at_least(1), default=24, help="of each pixel (24)")
+            render.add_argument("--workers", type=_at_least(1), default=1, help="processes (1, which uses all cores)")
+            render.set_defaults(run=_render, dense=False)
 
     sheets = commands.add_parser("sheet", help="a picture of what people look like")
     sheets.add_argument("--what", choices=("units", "people", "pairs"), required=True)
@@ -71,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _render(args) -> None:
-    from .render import LEAST_SIZE, MOST_SIZE, Dataset, cores, render
+    from .render import LEAST_SIZE, MOST_SIZE, PEOPLE_A_SHARD, Dataset, cores, render
 
     if not LEAST_SIZE <= args.size <= MOST_SIZE:
         raise ZygomaError(f"--size {args.size}: must be between {LEAST_SIZE} and {MOST_SIZE} pixels.")
@@ -79,7 +85,16 @@ def _render(args) -> None:
         raise ZygomaError("at most 100 views of at most 1,000,000 people.")
     if not 1.0 <= args.crop_side <= 4.0:
         raise ZygomaError(f"--crop-side {args.crop_side:g}: must be between 1 and 4 face heights.")
-    dataset = Dataset(args.seed, args.people, args.views, args.size, args.crop_side, dense=args.dense)
+    dataset = Dataset(
+        args.seed,
+        args.people,
+        args.views,
+        args.size,
+        args.crop_side,
+        dense=args.dense,
+        people_a_shard=1 if args.samples else PEOPLE_A_SHARD,
+        samples=args.samples,
+    )
     render(dataset, args.out, args.workers or cores(), args.resume, args.head)
 
 

@@ -16,16 +16,15 @@ import numpy as np
 from tqdm import tqdm
 
 from addon.core.attributes import NAMES
+from addon.core.errors import ZygomaError
 
 from . import plan
 from .background import background
 from .camera import Camera, camera_on, draw_distance
 from .head import Posed, load_head
-from .labels import Surveyor, dense_labels
 from .light import Light, draw_light
 from .person import Person, draw_person
 from .photograph import Look, draw_look, photograph
-from .rasteriser import Rasteriser
 from .shard import ABOUT, DatasetError, check_shard, picture_name, read_about, shard_files, write_about, write_shard
 
 VERSION = 1
@@ -37,7 +36,8 @@ LEAST_SIZE, MOST_SIZE = 64, 1024
 
 @dataclass(frozen=True)
 class Dataset:
-    """What makes a dataset what it is. size: pixels; side, shift: the crop, see addon.core.faces.crop."""
+    """What makes a dataset what it is. size: pixels; side, shift: the crop, see addon.core.faces.crop; samples: a
+    pixel's, of Cycles; 0 for OpenGL."""
 
     seed: int
     people: int
@@ -47,6 +47,7 @@ class Dataset:
     shift: float = SHIFT
     dense: bool = False
     people_a_shard: int = PEOPLE_A_SHARD
+    samples: int = 0
 
     @property
     def shards(self) -> int:
@@ -58,7 +59,8 @@ class Dataset:
 
     def about(self) -> dict:
         """What dataset.json holds."""
-        return {"version": VERSION, **asdict(self), "names": list(NAMES)}
+        about = {"version": VERSION, **asdict(self), "names": list(NAMES)}
+        return about if self.samples else {name: value for name, value in about.items() if name != "samples"}
 
 
 @dataclass(frozen=True)
@@ -76,18 +78,27 @@ class Sitting:
 class Studio:
     """One process's renderer: seats a person after the other."""
 
-    def __init__(self, dataset: Dataset, head: Path | None):
-        """Raises HeadError, RenderError."""
+    def __init__(self, dataset: Dataset, head: Path | None, threads: int = 0):
+        """threads: of Cycles, 0 for all cores. Raises HeadError, RenderError."""
         self.dataset = dataset
         self.head = load_head(head)
-        self.rasteriser = Rasteriser(self.head, dataset.size)
-        self.surveyor = Surveyor(self.rasteriser) if dataset.dense else None
+        self.surveyor = None
+        if dataset.samples:
+            self.renderer = _cycles(self.head, dataset, threads)
+            return
+        from .rasteriser import Rasteriser  # OpenGL may be missing where Blender is
+
+        self.renderer = Rasteriser(self.head, dataset.size)
+        if dataset.dense:
+            from .labels import Surveyor
+
+            self.surveyor = Surveyor(self.renderer)
 
     def seat(self, number: int, reference: np.ndarray) -> Sitting:
         """Person `number`, whose crop is that of a view that shows `reference` [25]."""
         data = self.dataset
         person = draw_person(data.seed, number, self.head)
-        self.rasteriser.dress(person)
+        self.renderer.dress(person)
         rng = np.random.default_rng([data.seed, number, 10])
         light = draw_light(rng, person.skin)
         behind = background(rng, data.size)
@@ -98,7 +109,7 @@ class Studio:
 
     def draw(self, sitting: Sitting, posed: Posed, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The seated person under a vector [25], before any photographer: float [S,S,3] 0..1, and the matte [S,S]."""
-        drawn = self.rasteriser.picture(posed, vector, sitting.camera, sitting.light)
+        drawn = self.renderer.picture(posed, vector, sitting.camera, sitting.light)
         return drawn[..., :3] + sitting.behind * (1 - drawn[..., 3:]), drawn[..., 3]
 
     def shoot(self, number: int) -> tuple[dict[str, bytes], dict[str, np.ndarray]]:
@@ -114,6 +125,8 @@ class Studio:
             name = picture_name(number, view)
             images[name] = encode(photograph(drawn, sitting.look, np.random.default_rng([data.seed, number, 11, view])))
             if self.surveyor:
+                from .labels import dense_labels
+
                 files = dense_labels(self.surveyor, person, sitting.reference, posed, camera, matte)
                 images |= {name.replace(".webp", end): content for end, content in files.items()}
             landmarks.append(camera.landmarks(posed.landmarks))
@@ -136,6 +149,19 @@ class Studio:
             images |= pictures
             rows.append(labels)
         write_shard(folder, index, images, {name: np.concatenate([row[name] for row in rows]) for name in rows[0]})
+
+
+def _cycles(head, dataset: Dataset, threads: int):
+    if dataset.dense:
+        raise DatasetError("dense labels are drawn with OpenGL: render the same people without Cycles for them.")
+    try:
+        from .cycles import Cycles
+    except ImportError as error:
+        raise ZygomaError(
+            f"Cycles needs Blender as a module, and {error.name} is not installed: use a Python that has the group "
+            "`blender`."
+        ) from None
+    return Cycles(head, dataset.size, dataset.samples, threads)
 
 
 def encode(picture: np.ndarray) -> bytes:
@@ -224,7 +250,7 @@ def _start_worker(dataset: Dataset, head: Path | None, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
     os.environ.setdefault("LP_NUM_THREADS", str(threads))
     cv2.setNumThreads(1)
-    _studio = Studio(dataset, head)
+    _studio = Studio(dataset, head, threads)
 
 
 def _work(folder: Path, index: int) -> None:

@@ -70,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     sheets.add_argument("--head", type=Path, help="the head's file (default: in the user's cache)")
     sheets.set_defaults(run=_sheet)
 
+    card = commands.add_parser("card", help="write docs/dataset.md and its pictures anew")
+    card.add_argument("--out", type=Path, default=Path("docs/dataset.md"))
+    card.add_argument("--people", type=_at_least(10), default=400, help="how many are counted (400)")
+    card.add_argument("--measured", type=_at_least(1), default=40, help="how many are rendered and read (40)")
+    card.add_argument("--head", type=Path, help="the head's file (default: in the user's cache)")
+    card.set_defaults(run=_card)
+
     head = commands.add_parser("head", help="make the head's file, for a machine without anny")
     head.add_argument("out", type=Path)
     head.set_defaults(run=_head)
@@ -110,6 +117,12 @@ def _sheet(args) -> None:
     else:
         picture = sheet.pairs(args.seed, args.people or 8, args.size, args.head)
     sheet.write(args.out, picture)
+
+
+def _card(args) -> None:
+    from .card import write_card
+
+    write_card(args.out, args.people, args.measured, args.head)
 
 
 def _head(args) -> None:

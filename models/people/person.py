@@ -42,7 +42,7 @@ STILL = ("head-trans", "neck-trans", "head-angle", "nose-trans-in", "mouth-trans
 
 @dataclass(frozen=True)
 class Traits:
-    """age 0.45 (about 17 years) .. 1 (old); gender 0 male .. 1 female; ancestry: shares of African, Asian, European."""
+    """age 0.5 (18 years) .. 1 (82); gender 0 male .. 1 female; ancestry: shares of African, Asian, European."""
 
     age: float
     gender: float
@@ -55,7 +55,7 @@ class Traits:
 
 
 def draw_traits(rng: np.random.Generator) -> Traits:
-    age = rng.choice([rng.uniform(0.45, 0.62), rng.uniform(0.6, 0.8), rng.uniform(0.78, 1.0)], p=[0.15, 0.5, 0.35])
+    age = rng.choice([rng.uniform(0.5, 0.62), rng.uniform(0.6, 0.8), rng.uniform(0.78, 1.0)], p=[0.15, 0.5, 0.35])
     gender = np.clip(rng.choice([rng.normal(0.06, 0.1), rng.normal(0.94, 0.1)]), 0, 1)
     weight = float(np.clip(rng.normal(0.5, 0.24), 0.02, 1.0))
     return Traits(float(age), float(gender), rng.dirichlet([0.3] * 3), weight)

@@ -31,8 +31,8 @@ def units(seed: int, people: int, size: int, names: Sequence[str], region: str, 
         for row, name in enumerate(names):
             for column, level in enumerate(LEVELS):
                 shown = vector({name: level})
-                picture = _bytes(studio.draw(sitting, sitting.person.body.show(shown), shown)[0])
-                out[row, :, number, column] = _told(picture, f"{name} {level:g}") if number == 0 else picture
+                picture = as_bytes(studio.draw(sitting, sitting.person.body.show(shown), shown)[0])
+                out[row, :, number, column] = told(picture, f"{name} {level:g}") if number == 0 else picture
     return out.reshape(len(names) * size, -1, 3)
 
 
@@ -42,7 +42,7 @@ def people(seed: int, count: int, size: int, head: Path | None) -> np.ndarray:
     pictures = []
     for number in tqdm(range(count), unit="person"):
         pictures.append(_photographed(studio, number, plan.plan(seed, number, 2)[1:])[0])
-    return _tiled(pictures, int(np.ceil(np.sqrt(1.5 * count))))
+    return tiled(pictures, int(np.ceil(np.sqrt(1.5 * count))))
 
 
 def pairs(seed: int, count: int, size: int, head: Path | None) -> np.ndarray:
@@ -52,10 +52,8 @@ def pairs(seed: int, count: int, size: int, head: Path | None) -> np.ndarray:
     pictures = []
     for number in tqdm(range(count), unit="person"):
         shown = _photographed(studio, number, plan.plan(seed, number, PAIRED))
-        pictures += (
-            [_told(p, kind.name.lower()) for p, kind in zip(shown, kinds, strict=True)] if number == 0 else shown
-        )
-    return _tiled(pictures, PAIRED)
+        pictures += [told(p, kind.name.lower()) for p, kind in zip(shown, kinds, strict=True)] if number == 0 else shown
+    return tiled(pictures, PAIRED)
 
 
 def _photographed(studio: Studio, number: int, vectors: np.ndarray) -> list[np.ndarray]:
@@ -72,11 +70,13 @@ def _photographed(studio: Studio, number: int, vectors: np.ndarray) -> list[np.n
     ]
 
 
-def _bytes(picture: np.ndarray) -> np.ndarray:
+def as_bytes(picture: np.ndarray) -> np.ndarray:
+    """float 0..1 -> uint8."""
     return np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)
 
 
-def _told(picture: np.ndarray, text: str) -> np.ndarray:
+def told(picture: np.ndarray, text: str) -> np.ndarray:
+    """The picture with a line of text at its top."""
     out = np.ascontiguousarray(picture)
     for thick, colour in ((3, (0, 0, 0)), (1, (255, 255, 160))):
         scale = 0.3 + len(picture) / 1200
@@ -84,7 +84,8 @@ def _told(picture: np.ndarray, text: str) -> np.ndarray:
     return out
 
 
-def _tiled(pictures: list[np.ndarray], columns: int) -> np.ndarray:
+def tiled(pictures: list[np.ndarray], columns: int) -> np.ndarray:
+    """Pictures of one size side by side, row by row."""
     size = len(pictures[0])
     rows = -(-len(pictures) // columns)
     out = np.full((rows, size, columns, size, 3), 255, np.uint8)

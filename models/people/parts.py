@@ -72,7 +72,9 @@ def normals(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
     for d in range(3):
         weights = np.repeat(flat[:, d], 3)
         out[:, d] = np.bincount(triangles.ravel(), weights, len(vertices))
-    return (out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    length = np.linalg.norm(out, axis=1, keepdims=True)
+    up = np.array([0.0, 0.0, 1.0])  # where all triangles of a vertex are flat
+    return np.where(length > 1e-15, out / np.maximum(length, 1e-15), up).astype(np.float32)
 
 
 # Shapes: each returns vertices [n,3], triangles [m,3], uv [n,2].

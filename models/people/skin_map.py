@@ -170,21 +170,22 @@ def paint(
     """The skin of one person. shaved 0..1: how much stubble a shaven head shows."""
     rng = np.random.default_rng(skin.seed)
     size = atlas.size
+    marks, mouth, expression, age = rng.spawn(4)
     broad, patches = _noise(rng, size, 9, 3), _noise(rng, size, 22, 3)
     fine = _noise(rng, size, size // 6, 2)
     grain = rng.standard_normal((size, size), np.float32)
 
-    melanin, blood, height = _pigments(atlas, skin, rng, broad, patches, fine, grain)
+    melanin, blood, height = _pigments(atlas, skin, marks, broad, patches, fine, grain)
     colour = _coloured(skin, melanin, blood, atlas.circles * skin.circles)
     _hairy(colour, atlas, skin, brows, hairstyle, beard, shaved, patches, fine)
-    lips = _lips(colour, atlas, skin, rng, fine)
+    lips = _lips(colour, atlas, skin, mouth, fine)
     _made_up(colour, atlas, skin, lips, fine)
 
     oil = skin.oil * (0.40 + 0.75 * atlas.shine) + 0.10 * fine
     oil = oil * (1 - 0.7 * skin.makeup.foundation) + lips * (0.35 + 0.6 * skin.makeup.gloss - oil)
-    folds = _folds(atlas, rng, patches, fine)
+    folds = _folds(atlas, expression, patches, fine)
     standing = sum(w * k * f for w, k, f in zip(skin.folds, STANDING, folds, strict=True))
-    standing = skin.wrinkles * (standing + _lines_of_age(atlas, rng)) + 0.25 * skin.wrinkles * fine * atlas.face
+    standing = skin.wrinkles * (standing + _lines_of_age(atlas, age)) + 0.25 * skin.wrinkles * fine * atlas.face
     pore = skin.pores * (0.5 + 0.5 * atlas.shine) * (0.5 * grain + 0.6 * fine) + height
 
     return SkinMaps(
@@ -227,8 +228,9 @@ def _pigments(atlas: Atlas, skin: Complexion, rng, broad, patches, fine, grain):
     blood = skin.blotches * (0.6 * patches + 0.6 * broad + 0.5 * fine)
     blood += cheeks * atlas.cheeks * (1 + 0.4 * patches) + nose * atlas.nose + ears * atlas.ears
     blood += chin * atlas.chin + forehead * atlas.forehead + 0.35 * skin.lids * atlas.lids
+    capillaries, freckles, spots, moles, pimples, scars, birthmark = rng.spawn(7)
     if skin.capillaries:
-        threads = np.exp(-((_noise(rng, atlas.size, 60, 2) / 0.09) ** 2)).astype(np.float32)
+        threads = np.exp(-((_noise(capillaries, atlas.size, 60, 2) / 0.09) ** 2)).astype(np.float32)
         blood += 0.9 * skin.capillaries * threads * (atlas.nose + 0.7 * atlas.cheeks)
     height = np.zeros_like(melanin)
     mm = atlas.scale(0.001)
@@ -241,49 +243,49 @@ def _pigments(atlas: Atlas, skin: Complexion, rng, broad, patches, fine, grain):
 
     if skin.freckles > 0.02:
         dots, sunny = layer(), atlas.sun * (0.4 + 0.6 * (broad > -0.3))
-        for at in atlas.spots(rng, int(900 * min(skin.freckles, 1.5))):
-            if rng.random() < 0.15 + sunny[at[1], at[0]]:
-                radius = 0.5 * skin.freckle_size * 1000 * mm * rng.uniform(0.5, 1.2)
-                mark(dots, at, radius, rng.uniform(0.2, 1.0))
+        for at in atlas.spots(freckles, int(900 * min(skin.freckles, 1.5))):
+            if freckles.random() < 0.15 + sunny[at[1], at[0]]:
+                radius = 0.5 * skin.freckle_size * 1000 * mm * freckles.uniform(0.5, 1.2)
+                mark(dots, at, radius, freckles.uniform(0.2, 1.0))
         melanin += (0.5 + 0.5 * min(skin.freckles, 1.0)) * cv2.GaussianBlur(dots, (0, 0), 0.35 * mm)
     if skin.spots:
         dots = layer()
-        for at in atlas.spots(rng, int(35 * skin.spots)):
-            mark(dots, at, mm * rng.uniform(0.8, 2.6), rng.uniform(0.2, 0.8))
+        for at in atlas.spots(spots, int(35 * skin.spots)):
+            mark(dots, at, mm * spots.uniform(0.8, 2.6), spots.uniform(0.2, 0.8))
         melanin += cv2.GaussianBlur(dots, (0, 0), 0.6 * mm) * np.clip(1 + 0.5 * fine, 0, 2)
     if skin.moles:
         dots = layer()
-        for at in atlas.spots(rng, skin.moles):
-            mark(dots, at, mm * (0.35 + min(rng.exponential(0.35), 1.2)), rng.uniform(0.6, 1.0))
+        for at in atlas.spots(moles, skin.moles):
+            mark(dots, at, mm * (0.35 + min(moles.exponential(0.35), 1.2)), moles.uniform(0.6, 1.0))
         dots = cv2.GaussianBlur(dots, (0, 0), 0.25 * mm)
         melanin += 1.9 * dots
         height += 2.0 * dots
     if skin.pimples:
         red, bump = layer(), layer()
-        for at in atlas.spots(rng, skin.pimples):
-            mark(red, at, mm * rng.uniform(1.0, 2.2), rng.uniform(0.5, 1.1))
-            mark(bump, at, mm * rng.uniform(0.6, 1.2), 1.0)
+        for at in atlas.spots(pimples, skin.pimples):
+            mark(red, at, mm * pimples.uniform(1.0, 2.2), pimples.uniform(0.5, 1.1))
+            mark(bump, at, mm * pimples.uniform(0.6, 1.2), 1.0)
         blood += cv2.GaussianBlur(red, (0, 0), 0.7 * mm)
         height += 2.0 * cv2.GaussianBlur(bump, (0, 0), 0.5 * mm)
     if skin.scars:
         cut = np.zeros((atlas.size, atlas.size), np.uint8)
-        for at in atlas.spots(rng, skin.scars):
-            way = rng.normal(0, 1, 2)
-            along = np.cumsum(way + rng.normal(0, 0.5, (6, 2)), 0) * rng.uniform(1.0, 3.0) * mm
+        for at in atlas.spots(scars, skin.scars):
+            way = scars.normal(0, 1, 2)
+            along = np.cumsum(way + scars.normal(0, 0.5, (6, 2)), 0) * scars.uniform(1.0, 3.0) * mm
             cv2.polylines(cut, [np.int32(16 * (at + along))], False, 255, max(1, round(0.8 * mm)), cv2.LINE_AA, 4)
         cut = cv2.GaussianBlur(cut.astype(np.float32) / 255, (0, 0), 0.4 * mm)
         melanin -= 0.5 * cut
-        blood += rng.uniform(-0.4, 0.8) * cut
+        blood += scars.uniform(-0.4, 0.8) * cut
         height -= 3.0 * cut
     if skin.birthmark:
-        at = atlas.spots(rng, 1)[0]
+        at = atlas.spots(birthmark, 1)[0]
         dots = layer()
-        mark(dots, at, mm * rng.uniform(3, 14), 1.0)
+        mark(dots, at, mm * birthmark.uniform(3, 14), 1.0)
         dots = _step(cv2.GaussianBlur(dots, (0, 0), 2 * mm) + 0.10 * patches + 0.05 * fine, 0.35, 0.6)
-        if rng.random() < 0.5:
-            melanin += rng.uniform(0.5, 1.2) * dots
+        if birthmark.random() < 0.5:
+            melanin += birthmark.uniform(0.5, 1.2) * dots
         else:
-            blood += rng.uniform(0.6, 1.6) * dots
+            blood += birthmark.uniform(0.6, 1.6) * dots
     even = 1 - 0.75 * skin.makeup.foundation
     return melanin * even, blood * even, height
 

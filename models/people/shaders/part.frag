@@ -22,7 +22,7 @@ void main() {
         float f = 0.04 + 0.6 * grazing(dot(normal, v));
         vec3 mirror = around(mirrored) * (f + 6.0 * rough * window);
         mirror += lamp1 * min(gloss(normal, key, v, 0.12), 8.0) * step(0.0, d1);
-        colour = vec4(shown(albedo * around(normal)) * painted.a + min(0.9 * mirror, 0.4), clamp(painted.a + 0.5 * f, 0.0, 1.0));
+        colour = vec4(shown(albedo * around(normal)) * painted.a + min(0.9 * mirror, 0.25), clamp(painted.a + 0.5 * f, 0.0, 1.0));
         return;
     }
     vec3 lit = around(normal) * open + half_open * (lamp1 * max((d1 + 0.1) / 1.1, 0.0) + lamp2 * max((d2 + 0.1) / 1.1, 0.0));

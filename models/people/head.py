@@ -21,9 +21,10 @@ from addon.core.faces.topology import POINTS
 from models.head.actions import CHIN_FORWARD, CHIN_LIFT, CHIN_RADIUS
 from models.head.anny_head import FACE_CHANGES, FACIAL, LOCAL, PARTS, average_person
 
+from .proportions import Proportions
 from .units import actions
 
-VERSION = 4
+VERSION = 5
 LANDMARKS = Path(__file__).with_name("landmarks.npz")  # measured by correspond.py
 EYES = (PARTS.index("helper-r-eye"), PARTS.index("helper-l-eye"))  # the person's right first, as landmarks have them
 SKIN, TONGUE = PARTS.index("body"), PARTS.index("helper-tongue")
@@ -149,9 +150,11 @@ class Body:
     lids: np.ndarray  # fine vertices that may not enter an eyeball, each [k] by eye
 
     @classmethod
-    def of(cls, head: Head, coefficients: np.ndarray) -> Body:
+    def of(cls, head: Head, coefficients: np.ndarray, proportions: Proportions | None = None) -> Body:
         """The person whose shape has these coefficients [C]."""
         coarse = head.shaped(coefficients)
+        if proportions:
+            coarse = _stretched(head, coarse, proportions)
         fine = head.subdivide @ coarse
         centres, radii, lids = [], [], []
         for eye in EYES:
@@ -245,6 +248,17 @@ class Posed:
     def carried(self, points: np.ndarray) -> np.ndarray:
         """Points [...,3] fixed to the resting skull, where the skull is now."""
         return points @ self.skull[:, :3].T + self.skull[:, 3]
+
+
+def _stretched(head: Head, coarse: np.ndarray, proportions: Proportions) -> np.ndarray:
+    """Coarse vertices [n,3] in other proportions; eyeballs stay round."""
+    out = proportions.applied(coarse)
+    for eye in EYES:
+        ball = head.coarse_part == eye
+        before, after = coarse[ball], out[ball]
+        scale = np.prod(np.ptp(after, axis=0) / np.ptp(before, axis=0)) ** (1 / 3)
+        out[ball] = (before - before.mean(0)) * scale + after.mean(0)
+    return out - np.mean([out[head.coarse_part == eye].mean(0) for eye in EYES], axis=0)
 
 
 def camera_turn(pitch: float, yaw: float, roll: float) -> np.ndarray:

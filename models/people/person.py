@@ -28,6 +28,7 @@ from .hair import (
 from .head import Body, Head, Posed
 from .headwear import tucked
 from .parts import Part
+from .proportions import draw_proportions
 
 DETAIL = 0.34  # spread of a face's local changes; 1 is the end of anny's sliders
 FARTHEST = 0.95
@@ -169,7 +170,7 @@ def draw_person(seed: int, number: int, head: Head, without: Collection[str] = (
     accessories.SHARES, all else being the same."""
     rng = np.random.default_rng([seed, number, 0])
     traits = draw_traits(rng)
-    body = Body.of(head, draw_shape(rng, head, traits))
+    body = Body.of(head, draw_shape(rng, head, traits), draw_proportions(np.random.default_rng([seed, number, 5])))
     complexion = draw_complexion(rng, traits.age, traits.gender, traits.ancestry)
     brows = draw_brows(rng, traits.gender)
     style = draw_hairstyle(rng, traits.gender, traits.age)

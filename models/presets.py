@@ -214,6 +214,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
                 source_vector=True,
                 turn=True,
                 warp=True,
+                pull=0.05,
                 skip=True,
             ),
             ICfaceLosses(
@@ -231,7 +232,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
                 points=1.0,
                 vector_noise=0.1,
                 head_rate=0.3,
-                flow_rate=0.4,
+                flow_rate=2.0,
             ),
             Training(
                 size=256,
@@ -266,6 +267,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
                 source_vector=True,
                 turn=True,
                 warp=True,
+                pull=0.05,
                 skip=True,
             ),
             ICfaceLosses(
@@ -283,7 +285,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
                 points=1.0,
                 vector_noise=0.1,
                 head_rate=0.3,
-                flow_rate=0.4,
+                flow_rate=2.0,
             ),
             Training(
                 samples=60_000,

@@ -25,6 +25,7 @@ from ..networks.vgg import load_features
 from .objective import Generated
 from .relative import LEAST_CHANGE, missed_points, relative_error
 
+LEAST_MOTION = 0.05  # pixels of a crop of 128, added to what the turn misses: about what a blink moves on average
 POSE_NOISE = 0.2  # radians for each unit of noise
 VGG19_LAYERS = (1, 3, 5, 9, 13)  # released: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1
 JUDGES = Path(identity_judge.__file__).with_name("weights")
@@ -347,4 +348,4 @@ def _where(condition: Tensor, yes: Shown, no: Shown) -> Shown:
 
 def _missed(flow: Tensor, points: Tensor, target_points: Tensor, source: Tensor, wanted: Tensor) -> Tensor:
     """What a flow misses at landmarks over what the turn of a rigid head from `source` to `wanted` misses there."""
-    return missed_points(flow, points, target_points, turned(points, source, wanted)).mean()
+    return missed_points(flow, points, target_points, turned(points, source, wanted), LEAST_MOTION).mean()

@@ -39,17 +39,22 @@ def relative_error(generated: Tensor, source: Tensor, target: Tensor) -> Tensor:
     return total
 
 
-def missed_points(flow: Tensor, source_points: Tensor, target_points: Tensor, expected: Tensor | None = None) -> Tensor:
+def missed_points(
+    flow: Tensor,
+    source_points: Tensor,
+    target_points: Tensor,
+    expected: Tensor | None = None,
+    least: float = LEAST_MOTION,
+) -> Tensor:
     """[B]: how far the flow [B,2,S,S] at the target's landmarks is from leading to the source's, relative to the true
     motion: 0 exact, about 1 for no flow. Landmarks [B,478,2+] in pixels; the mesh's 468 count.
 
     expected: where a prior, such as the turn of a rigid head, has the target's landmarks; then the motion is what the
-    prior lacks, and 1 is for the prior alone."""
+    prior lacks, and 1 is for the prior alone. least: pixels added to the motion; a blink's mean is .05."""
     size = flow.shape[-1]
     before, after = source_points[:, :468, :2], target_points[:, :468, :2]
     true = before - after  # [B,468,2]
     motion = true if expected is None else expected[:, :468, :2] - after
     at = ((2 * after + 1) / size - 1).unsqueeze(1)
     found = F.grid_sample(flow.float(), at, align_corners=False)[:, :, 0].transpose(1, 2) * (size / 2)
-    least = LEAST_MOTION * size / 128
-    return (found - true).abs().mean((1, 2)) / (motion.abs().mean((1, 2)) + least)
+    return (found - true).abs().mean((1, 2)) / (motion.abs().mean((1, 2)) + least * size / 128)

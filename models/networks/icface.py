@@ -46,6 +46,7 @@ class ICfaceConfig:
     source_vector: bool = False  # G_N is told the photo's own vector, so that its planes hold a change, too
     turn: bool = False  # pictures go through the turn of a rigid head before a generator sees them
     warp: bool = False  # a generator moves the picture's pixels by a flow, too, and blends them with what it draws
+    pull: float = 1.0  # of the gradient by which a picture's error pulls at the flow: landmarks pull more steadily
     skip: bool = False  # heads see the first convolution's features, too
 
 
@@ -148,9 +149,10 @@ class Generator(nn.Module):
         coarse = self.coarse(torch.cat([before, F.avg_pool2d(planes, 2)], 1))  # [B,2,S/2,S/2]
         flow = blocks.enlarged(coarse, size) + blocks.enlarged(self.fine(features), size)
         flow = _followed(flow, turn)
+        pulled = torch.lerp(flow.detach(), flow, config.pull)
         logit = F.pixel_shuffle(self.mask(features).float(), config.fold)
         mask = torch.sigmoid(STEEPEST * torch.tanh((logit + MOVED) / STEEPEST))
-        return Drawn(picture, own + mask * (blocks.warp(image, flow) - own), own, mask, flow)
+        return Drawn(picture, own + mask * (blocks.warp(image, pulled) - own), own, mask, flow)
 
 
 def _followed(flow: Tensor, turn: Tensor | None) -> Tensor:

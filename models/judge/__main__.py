@@ -44,6 +44,7 @@ def train(args: argparse.Namespace) -> None:
     if args.judge == "estimator":
         net = train_estimator.train_estimator(views, held_out, args.out, training, facts, args.resume, args.threads)
         estimator.save(net, weights)
+        estimator.export(net, weights.with_suffix(".onnx"))
     else:
         net = train_identity.train_identity(views, held_out, args.out, training, facts, args.resume)
         identity.save(net, weights)

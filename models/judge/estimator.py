@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
@@ -19,51 +20,39 @@ from addon.core.attributes import AT_POSE, AT_UNITS, GAZE, NAMES, UNITS
 from addon.core.faces.pose import angles
 from addon.core.mesh.fit import rotation
 
+from ..graph import export_graph, write_graph
 from . import weights_file
 from .features import Features
 
 BRANCHES = ("joint", "geometry", "appearance")
-INPUTS = ("maps_32", "maps_16", "maps_8", "points", "blendshapes")
+INPUTS = ("maps_16", "maps_8", "points", "blendshapes")
 OUTPUTS = (*UNITS, *GAZE, "turn_x", "turn_y", "turn_z")  # turn: a rotation vector that corrects the landmarks' pose
 AT_TURN = slice(len(OUTPUTS) - 3, len(OUTPUTS))
 
 
 @dataclass(frozen=True)
 class EstimatorConfig:
-    channels: int = 48  # of the appearance branch at 16 x 16, twice as many at 8 x 8
-    hidden: int = 160  # what each branch hands to the joint layer
-    dropout: float = 0.3
+    hidden: int = 128  # what each branch hands to the joint layer
+    dropout: float = 0.5
+    unseen: float = 0.3  # share of the inputs that training hides
 
 
-def _conv(channels: int, out: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, out, size, stride, size // 2, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True)
-    )
+FARTHEST = 5.0  # standard deviations: a face unlike any that was learnt from stays within reach
 
 
 class Appearance(nn.Module):
-    """The landmark network's maps -> [B,hidden]. The last maps are flattened, not pooled: the crop follows the face, so
-    a place in them is a place in the face."""
+    """The landmark network's maps -> [B,hidden], by one layer: what it learnt on real faces is kept as it is. The maps
+    are flattened, not pooled: the crop follows the face, so a place in them is a place in the face."""
 
     def __init__(self, config: EstimatorConfig):
         super().__init__()
-        c = config.channels
-        self.norm_32, self.norm_16, self.norm_8 = (nn.BatchNorm2d(n, affine=False) for n in (64, 128, 128))
-        self.squeeze_32 = _conv(64, c // 2, 1)
-        self.down_32 = _conv(c // 2, c, 3, 2)
-        self.squeeze_16 = _conv(128, c, 1)
-        self.down_16 = _conv(2 * c, 2 * c, 3, 2)
-        self.squeeze_8 = _conv(128, c, 1)
-        self.down_8 = _conv(3 * c, 2 * c, 3, 2)
-        self.out = nn.Sequential(
-            nn.Flatten(), nn.Dropout(config.dropout), nn.Linear(2 * c * 16, config.hidden), nn.ReLU(inplace=True)
-        )
+        self.norm = nn.BatchNorm1d(2 * 128 * 8 * 8, affine=False)
+        self.layer = nn.Linear(2 * 128 * 8 * 8, config.hidden)
+        self.unseen, self.dropout = nn.Dropout(config.unseen), nn.Dropout(config.dropout)
 
-    def forward(self, maps_32: Tensor, maps_16: Tensor, maps_8: Tensor) -> Tensor:
-        x = self.down_32(self.squeeze_32(self.norm_32(maps_32)))  # [B,c,16,16]
-        x = self.down_16(torch.cat([x, self.squeeze_16(self.norm_16(maps_16))], 1))  # [B,2c,8,8]
-        x = self.down_8(torch.cat([x, self.squeeze_8(self.norm_8(maps_8))], 1))  # [B,2c,4,4]
-        return self.out(x)
+    def forward(self, maps_16: Tensor, maps_8: Tensor) -> Tensor:
+        x = torch.cat([maps_8, F.avg_pool2d(maps_16, 2)], 1).flatten(1)  # [B,256,8,8] -> [B,16384]
+        return self.dropout(F.relu(self.layer(self.unseen(self.norm(x).clamp(-FARTHEST, FARTHEST)))))
 
 
 class Geometry(nn.Module):
@@ -71,18 +60,13 @@ class Geometry(nn.Module):
 
     def __init__(self, config: EstimatorConfig):
         super().__init__()
-        self.norm_points, self.norm_scores = nn.BatchNorm1d(478 * 3, affine=False), nn.BatchNorm1d(52, affine=False)
-        self.layers = nn.Sequential(
-            nn.Linear(478 * 3 + 52, 256),
-            nn.ReLU(inplace=True),
-            nn.Dropout(config.dropout),
-            nn.Linear(256, config.hidden),
-            nn.ReLU(inplace=True),
-        )
+        self.norm = nn.BatchNorm1d(478 * 3 + 52, affine=False)
+        self.layer = nn.Linear(478 * 3 + 52, config.hidden)
+        self.unseen, self.dropout = nn.Dropout(config.unseen), nn.Dropout(config.dropout)
 
     def forward(self, points: Tensor, blendshapes: Tensor) -> Tensor:
-        x = torch.cat([self.norm_points(points.flatten(1)), self.norm_scores(blendshapes)], 1)
-        return self.layers(x.clamp(-6, 6))  # a face unlike any that was learnt from stays within reach
+        x = torch.cat([points.flatten(1), blendshapes], 1)
+        return self.dropout(F.relu(self.layer(self.unseen(self.norm(x).clamp(-FARTHEST, FARTHEST)))))
 
 
 class Estimator(nn.Module):
@@ -92,11 +76,11 @@ class Estimator(nn.Module):
         self.appearance, self.geometry = Appearance(config), Geometry(config)
         self.read_appearance = nn.Linear(config.hidden, len(OUTPUTS))
         self.read_geometry = nn.Linear(config.hidden, len(OUTPUTS))
-        self.read_joint = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(2 * config.hidden, len(OUTPUTS)))
+        self.read_joint = nn.Linear(2 * config.hidden, len(OUTPUTS))
 
-    def branches(self, maps_32, maps_16, maps_8, points, blendshapes) -> dict[str, Tensor]:
+    def branches(self, maps_16, maps_8, points, blendshapes) -> dict[str, Tensor]:
         """Each branch's reading [B,25] in the order of OUTPUTS; `embedding` [B,2 hidden]: what the joint one reads."""
-        seen, known = self.appearance(maps_32, maps_16, maps_8), self.geometry(points, blendshapes)
+        seen, known = self.appearance(maps_16, maps_8), self.geometry(points, blendshapes)
         both = torch.cat([known, seen], 1)
         return {
             "joint": self.read_joint(both),
@@ -105,9 +89,9 @@ class Estimator(nn.Module):
             "embedding": both,
         }
 
-    def forward(self, maps_32, maps_16, maps_8, points, blendshapes) -> Tensor:
+    def forward(self, maps_16, maps_8, points, blendshapes) -> Tensor:
         """Features of B faces (see features.Features) -> float32 [B,25] in the order of OUTPUTS, units not clamped."""
-        return self.branches(maps_32, maps_16, maps_8, points, blendshapes)["joint"]
+        return self.branches(maps_16, maps_8, points, blendshapes)["joint"]
 
 
 def tensors(features: Features) -> tuple[Tensor, ...]:
@@ -138,6 +122,16 @@ def attributes(readings: np.ndarray, turn: np.ndarray) -> np.ndarray:
 def save(net: Estimator, path: Path) -> None:
     """Weights as float16 safetensors, with the configuration."""
     weights_file.save(path, "estimator", asdict(net.config), net.state_dict())
+
+
+def export(net: Estimator, path: Path) -> None:
+    """The estimator in evaluation mode as one ONNX graph of standard operators, float16 weights: INPUTS -> `readings`
+    [B,25] in the order of OUTPUTS, which its metadata names. Any number of faces B."""
+    shapes = {"maps_16": (128, 16, 16), "maps_8": (128, 8, 8), "points": (478, 3), "blendshapes": (52,)}
+    examples = {name: torch.zeros(2, *shapes[name]) for name in INPUTS}
+    names = {id(tensor): name for name, tensor in net.state_dict(keep_vars=True).items()}
+    model = export_graph(net, examples, ["readings"], [*INPUTS, "readings"], names)
+    write_graph(model, path, {"outputs": ",".join(OUTPUTS)})
 
 
 def load(path: Path) -> Estimator:

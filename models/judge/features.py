@@ -18,17 +18,16 @@ from addon.core.faces.measures import in_head_frame
 from addon.core.faces.picture import Picture, Region, transform
 
 GRAPH = "face_landmarks.onnx"
-MAPS = ("maps_32", "maps_16", "maps_8")  # [64,32,32], [128,16,16], [128,8,8] of the 256-pixel crop
-TAPPED = (2, 3, 4)  # the network halves six times by max-pooling; these poolings' inputs
+MAPS = ("maps_16", "maps_8")  # [128,16,16] and [128,8,8] of the 256-pixel crop
+TAPPED = (3, 4)  # the network halves six times by max-pooling; these poolings' inputs
 
 
 @dataclass(frozen=True)
 class Features:
-    """N faces, float32: maps_32 [N,64,32,32], maps_16 [N,128,16,16], maps_8 [N,128,8,8]; points [N,478,3] in the head's
+    """N faces, float32: maps_16 [N,128,16,16], maps_8 [N,128,8,8]; points [N,478,3] in the head's
     frame, in eye distances; blendshapes [N,52]; turn [N,3,3]: the head's, in the picture's frame, by the landmarks;
     landmarks [N,478,3] in pixels of the picture; presence [N] 0..1: whether it is a face."""
 
-    maps_32: np.ndarray
     maps_16: np.ndarray
     maps_8: np.ndarray
     points: np.ndarray

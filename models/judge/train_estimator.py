@@ -49,8 +49,8 @@ class EstimatorTraining:
 
 PRESETS = {
     "cpu": EstimatorTraining(),
-    "h200": EstimatorTraining(rounds=400, faces=2048, network=EstimatorConfig(channels=64, hidden=256)),
-    "smoke": EstimatorTraining(rounds=2, faces=24, passes=2, batch=12, network=EstimatorConfig(channels=8, hidden=16)),
+    "h200": EstimatorTraining(rounds=400, faces=2048, network=EstimatorConfig(hidden=224)),
+    "smoke": EstimatorTraining(rounds=2, faces=24, passes=2, batch=12, network=EstimatorConfig(hidden=16)),
 }
 
 

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from addon.core.errors import PackError  # noqa: E402
 from addon.core.faces import cut, face_crop  # noqa: E402
-from models.judge import identity, weights_file  # noqa: E402
+from models.judge import estimator, identity, weights_file  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -106,3 +106,21 @@ def test_weights_of_another_judge_or_version_are_refused(net, tmp_path):
     weights_file.save(path, "identity", config, {"x": torch.zeros(1)})
     with pytest.raises(PackError, match="another network"):
         identity.load(path)
+
+
+def test_the_exported_estimator_reads_as_torch_does_and_is_small(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    net = estimator.Estimator()
+    inputs = {"maps_16": (128, 16, 16), "maps_8": (128, 8, 8), "points": (478, 3), "blendshapes": (52,)}
+    faces = {name: torch.randn(6, *shape) for name, shape in inputs.items()}
+    net.train()(*faces.values())  # norms that have seen something
+    net.eval()
+    path = tmp_path / "estimator.onnx"
+    estimator.export(net, path)
+    assert path.stat().st_size < 8e6
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (read,) = session.run(None, {name: value[:3].numpy() for name, value in faces.items()})
+    expected = net(*(value[:3] for value in faces.values())).detach().numpy()
+    assert read == pytest.approx(expected, abs=3e-3)
+    assert session.get_modelmeta().custom_metadata_map["outputs"].split(",")[0] == "AU01"

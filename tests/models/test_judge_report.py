@@ -29,7 +29,7 @@ CHANGES = (
 @pytest.fixture(scope="module")
 def judges():
     torch.manual_seed(0)
-    small = estimator.EstimatorConfig(channels=8, hidden=16)
+    small = estimator.EstimatorConfig(hidden=16)
     return Judges(
         estimator.Estimator(small).eval(),
         identity.IdentityNet(identity.IdentityConfig(width=0.1, embedding=8)).eval(),

@@ -58,11 +58,7 @@ def test_shuffled_labels_are_the_same_ones_elsewhere(views):
 def test_features_look_where_the_face_is(views, reader):
     region = region_of(views.landmarks[0])
     seen = reader.regions([Picture(views.picture(0))], [region])
-    assert [m.shape[1:] for m in (seen.maps_32, seen.maps_16, seen.maps_8)] == [
-        (64, 32, 32),
-        (128, 16, 16),
-        (128, 8, 8),
-    ]
+    assert [m.shape[1:] for m in (seen.maps_16, seen.maps_8)] == [(128, 16, 16), (128, 8, 8)]
     (expected, *_), _ = fit_regions(reader.reader.models, Picture(views.picture(0)), [region])
     assert seen.landmarks[0] == pytest.approx(expected, abs=1e-3)
     assert seen.turn[0] == pytest.approx(reader.reader.head_pose.turn(expected), abs=1e-4)

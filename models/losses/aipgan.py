@@ -22,9 +22,9 @@ from ..networks.aipgan import BASIC, Aipgan, AipganConfig, Attended, Expression,
 from ..networks.blocks import POSE_GAIN, UNITS
 from ..networks.moved_photo import Drawn, Photo
 from ..networks.vgg import Stages, load_features
-from .eggan import changed_error
+from .eggan import changed_error, flow_error
 from .objective import Generated
-from .relative import missed_points, relative_error
+from .relative import relative_error
 
 # The six basic expressions of eq. 1 as units (Ekman, Friesen: EMFACS); synthetic people have vectors, not labels.
 EXPRESSIONS: dict[str, tuple[str, ...]] = {
@@ -262,7 +262,7 @@ class AipganObjective:
             found["moved"] = losses.pair * relative_error(drawn.moved, batch.image, batch.target).mean()
             found["pair"] = losses.pair * relative_error(drawn.image, batch.image, batch.target).mean()
         if losses.points:
-            found["points"] = losses.points * missed_points(drawn.flow, batch.points, batch.target_points).mean()
+            found["points"] = losses.points * flow_error(drawn, batch)
         return found
 
     def _draw(self, batch: Batch, identity: Identity) -> tuple[Drawn, Expression, Expression]:

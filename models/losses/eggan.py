@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_POSE, COMMON
 
 from ..batch import Batch
+from ..networks.blocks import turned
 from ..networks.eggan import LEVELS, Eggan, EgganConfig, Encoded
 from ..networks.moved_photo import Drawn, Photo
 from ..networks.vgg import load_features
@@ -120,6 +121,12 @@ def changed_error(drawn: Tensor, source: Tensor, target: Tensor) -> Tensor:
     weight = (target - source).abs().mean(1, keepdim=True)
     weight = weight / (weight.mean((1, 2, 3), keepdim=True) + LEAST_CHANGE)
     return (weight * (drawn - target).abs()).mean()
+
+
+def flow_error(drawn: Drawn, batch: Batch) -> Tensor:
+    """What the moved photo's flow misses at landmarks, over what the turn of a rigid head misses there."""
+    expected = turned(batch.exact_points, batch.source, batch.wanted)
+    return missed_points(drawn.flow, batch.exact_points, batch.target_points, expected).mean()
 
 
 class EgganObjective:
@@ -230,7 +237,7 @@ class EgganObjective:
             found["moved"] = losses.pair * relative_error(drawn.moved, batch.image, batch.target).mean()
             found["pair"] = losses.pair * relative_error(drawn.image, batch.image, batch.target).mean()
         if losses.points:
-            found["points"] = losses.points * missed_points(drawn.flow, batch.points, batch.target_points).mean()
+            found["points"] = losses.points * flow_error(drawn, batch)
         return found
 
     def _draw(self, batch: Batch) -> tuple[Encoded, Drawn]:

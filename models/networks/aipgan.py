@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from addon.core.attributes import COMMON
 
 from .bilinear import CompactBilinear
-from .blocks import PAINTED, UNITS, Residual, normalised, painted, place_maps, turned
-from .moved_photo import Drawn, MovedPhoto, Photo, as_frames
+from .blocks import UNITS, Residual, normalised, turned
+from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, as_frames, planes
 from .vgg import Stages, Vgg
 
 VGG16: Stages = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # VGG-face is of this shape
@@ -327,8 +327,8 @@ class Decoder(nn.Module):
         self.colour = nn.Conv2d(last, 3 * config.shuffle**2, 3, padding=1)
         if config.painted:
             meeting = config.decoder[config.ladder.index(config.painted) - 1]
-            self.planes = nn.Conv2d(PAINTED, meeting, 3, padding=1, bias=False)
-            self.mixing = nn.ModuleList(Residual(meeting) for _ in range(config.mixing))
+            self.planes = nn.Conv2d(PLANES, meeting, 3, padding=1, bias=False)
+            self.mixing = nn.ModuleList(Residual(meeting, values=len(COMMON)) for _ in range(config.mixing))
             outs = [config.decoder[config.ladder.index(side) - 1] for _, side in config.skip_shapes]
             self.skips = nn.ModuleList(
                 nn.Conv2d(channels, out, 3, padding=1, bias=False)
@@ -345,23 +345,22 @@ class Decoder(nn.Module):
         wanted = expression.vector
         x = self.from_expression(expression.code) + self.from_identity(identity.code)
         x = x.view(-1, config.decoder[0], config.ladder[0], config.ladder[0])
-        planes = coarse = None
+        painted = coarse = None
         for i, (block, norm, side) in enumerate(zip(self.blocks, self.norms, config.ladder[1:], strict=False)):
             x = block(x, *joined[i + 1]) if i + 1 in joined else block(x)
             x = F.interpolate(F.leaky_relu(norm(x), 0.2), size=(side, side), mode="nearest")
             if side in skips:
                 x = x + self.skips[list(skips).index(side)](skips[side])
             if config.painted and side == config.painted:
-                places = place_maps(
-                    turned(photo.points, photo.vector, wanted), config.size, config.size // config.painted
-                )
-                planes = painted(wanted - photo.vector if config.difference else wanted, places)
-                x = x + self.planes(planes)
+                values = wanted - photo.vector if config.difference else wanted
+                places = turned(photo.points, photo.vector, wanted)
+                painted = planes(values, places, config.size, config.painted)
+                x = x + self.planes(painted)
                 for residual in self.mixing:
-                    x = residual(x)
+                    x = residual(x, values)
                 coarse = x
         own = torch.tanh(F.pixel_shuffle(self.colour(x), config.shuffle)).float()  # [B,3,S,S]
-        return self.photo(own, coarse, planes, x, photo, wanted) if config.photo else Drawn(own, own)
+        return self.photo(own, coarse, painted, x, photo, wanted) if config.photo else Drawn(own, own)
 
 
 # Training's networks

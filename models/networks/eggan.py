@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from addon.core.attributes import AT_POSE, COMMON
 
-from .blocks import PAINTED, POSE_GAIN, UNITS, Residual, normalised, painted, place_maps, turned
-from .moved_photo import Drawn, MovedPhoto, Photo, as_frames, mixed
+from .blocks import POSE_GAIN, UNITS, Residual, normalised, turned
+from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, as_frames, mixed, planes
 from .vgg import VGG19, Stages, Vgg
 
 LEVELS = 5  # m of eq. 3: intensities run from 0 to 5, as OpenFace has them
@@ -142,8 +142,8 @@ class Generator(nn.Module):
         if config.painted:
             at, source = config.generator_sides.index, config.encoder_sides.index
             meeting = config.generator[at(config.painted)]
-            self.planes = nn.Conv2d(PAINTED, meeting, 3, padding=1, bias=False)
-            self.mixing = nn.ModuleList(Residual(meeting) for _ in range(config.mixing))
+            self.planes = nn.Conv2d(PLANES, meeting, 3, padding=1, bias=False)
+            self.mixing = nn.ModuleList(Residual(meeting, values=len(COMMON)) for _ in range(config.mixing))
             if config.skips:
                 near = config.generator[at(2 * config.painted)]
                 self.far = nn.Conv2d(config.encoder[source(config.painted)], meeting, 3, padding=1, bias=False)
@@ -162,23 +162,23 @@ class Generator(nn.Module):
         told = values * values.new_tensor([POSE_GAIN] * AT_POSE.stop + [float(LEVELS)] * len(UNITS))
         x = self.from_code(encoded.code) + self.from_units(told if config.pose else told[:, AT_POSE.stop :])
         x = x.view(-1, config.generator[0], config.start, config.start)
-        planes = coarse = None
+        painted = coarse = None
         for side, block in zip(config.generator_sides, self.blocks, strict=True):
             x = block(x)
             if config.painted and side == config.painted:
                 places = turned(photo.points, photo.vector, wanted) if config.pose else photo.points
-                planes = painted(values, place_maps(places, config.size, config.size // config.painted))
-                x = x + self.planes(planes)
+                painted = planes(values, places, config.size, config.painted)
+                x = x + self.planes(painted)
                 if encoded.far is not None:
                     x = x + self.far(encoded.far)
                 for residual in self.mixing:
-                    x = residual(x)
+                    x = residual(x, values)
                 coarse = x
             if encoded.near is not None and side == 2 * config.painted:
                 x = x + self.near(encoded.near)
         x = self.act(self.norm(x))
         own = torch.tanh(F.pixel_shuffle(self.colour(x), config.shuffle)).float()  # [B,3,S,S]
-        return self.photo(own, coarse, planes, x, photo, wanted) if config.photo else Drawn(own, own)
+        return self.photo(own, coarse, painted, x, photo, wanted) if config.photo else Drawn(own, own)
 
 
 class Critic(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .blocks import BORDER, PAINTED, FlowHead, as_bytes, changed, enlarged, rigid_flow, warp
+from .blocks import BORDER, MAPS, PAINTED, FlowHead, as_bytes, changed, enlarged, painted, place_maps, rigid_flow, warp
 
 FINE = 0.01  # half image widths for each unit of the fine flow head
 FULL = (
@@ -45,6 +45,16 @@ class Drawn(NamedTuple):
     played: Tensor | None = None
 
 
+PLANES = PAINTED + MAPS  # what `planes` holds
+
+
+def planes(values: Tensor, points: Tensor, size: int, side: int) -> Tensor:
+    """[B,PLANES,side,side]: values [B,20] painted where they act on a face with landmarks [B or 1,478,3] in a crop of
+    `size` pixels, and where its parts lie."""
+    maps = place_maps(points, size, size // side)
+    return torch.cat([painted(values, maps), maps.expand(values.shape[0], -1, -1, -1)], 1)
+
+
 class MovedPhoto(nn.Module):
     """image = m W(photo) + (1 - m) own. The flow is the rigid turn of the head plus a learnt coarse part (features and
     painted planes) plus a learnt fine one; mask and fine flow come from the decoder's last features.
@@ -57,13 +67,13 @@ class MovedPhoto(nn.Module):
         """coarse, fine: channels of the two features; the fine ones have 1/shuffle of the picture's side."""
         super().__init__()
         self.shuffle = shuffle
-        self.coarse = FlowHead(coarse + PAINTED)
+        self.coarse = FlowHead(coarse + PLANES)
         self.fine = nn.Conv2d(fine, 3 * shuffle**2, 3, padding=1)
         nn.init.normal_(self.fine.weight, std=0.005)
         nn.init.zeros_(self.fine.bias)
 
     def forward(self, own: Tensor, coarse: Tensor, planes: Tensor, fine: Tensor, photo: Photo, wanted: Tensor) -> Drawn:
-        """own [B,3,S,S], coarse [B,C,h,w], planes [B,PAINTED,h,w], fine [B,C',S/shuffle,S/shuffle], wanted [B,20]."""
+        """own [B,3,S,S], coarse [B,C,h,w], planes [B,PLANES,h,w], fine [B,C',S/shuffle,S/shuffle], wanted [B,20]."""
         size = own.shape[-1]
         image = photo.image.float().expand(own.shape[0], -1, -1, -1)
         change = (wanted - photo.vector).abs().amax(1, keepdim=True)  # [B,1]

@@ -112,7 +112,7 @@ def test(args: argparse.Namespace) -> int:
         failed = run([str(python), "-m", "pytest", *args.pytest], timeout=3 * 3600)
         print("\nWhat makes and judges generators: the tests that need torch", flush=True)
         python = environment(ROOT / ".venv-train", ["runtime", "test", "train"])
-        return failed or run([str(python), "-m", "pytest", "tests/models", *args.pytest], timeout=3 * 3600)
+        return run([str(python), "-m", "pytest", "tests/models", *args.pytest], timeout=3 * 3600) or failed
     prepared = []
     for version in args.blender.split(","):
         if version not in OTHER_BLENDERS:

@@ -23,7 +23,7 @@ from .head import load_head
 from .labels import Segment, read_depth, read_flow
 from .person import Person, draw_person
 from .photograph import draw_look
-from .render import PEOPLE_A_SHARD, QUALITY, SHIFT, SIDE, Dataset, Studio
+from .render import PEOPLE_A_SHARD, SHIFT, SIDE, Dataset, Studio
 from .shard import decode
 
 TEMPLATE = Path(__file__).with_name("card.md")
@@ -134,7 +134,6 @@ def _text(pictures: str, people: list[Person], vectors: np.ndarray, agreement: A
         side=SIDE,
         shift=SHIFT,
         people_a_shard=PEOPLE_A_SHARD,
-        quality=QUALITY,
         kinds=_kinds(),
         attributes=_attributes(vectors),
         who=_who(people),

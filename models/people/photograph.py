@@ -1,7 +1,7 @@
 """What a photographer, a camera, a printer or a painter does to a picture: drawn once a person, applied to each view.
 
 Lengths are pixels of a picture 256 a side and grow with it. Nothing here looks at what a picture shows (no automatic
-exposure), so that views of a person differ by the person alone, and by grain.
+exposure), so that views of a person differ by the person alone; grain too, where `rng` is seeded alike.
 """
 
 from __future__ import annotations

@@ -64,9 +64,9 @@ def _photographed(studio: Studio, number: int, vectors: np.ndarray) -> list[np.n
         photograph(
             studio.draw(sitting, sitting.person.body.show(shown), shown)[0],
             sitting.look,
-            np.random.default_rng([seed, number, 11, view]),
+            np.random.default_rng([seed, number, 11]),
         )
-        for view, shown in enumerate(vectors)
+        for shown in vectors
     ]
 
 

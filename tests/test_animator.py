@@ -7,7 +7,7 @@ from portraits import portrait_path
 
 from addon.core.attributes import INDEX, NAMES, target, vector
 from addon.core.faces import FaceReader, cut, read_photo, unit_readings
-from addon.core.mesh.layout import STATE
+from addon.core.mesh.layout import GRID, STATE
 from addon.core.pack import ANIMATOR, find_pack
 from addon.core.session import OUTPUTS, Generator
 
@@ -160,25 +160,62 @@ def test_eyes_look_where_they_are_asked_to(seen, large):
     assert down[1] > up[1] + 0.005 and low < high - 0.03  # the lids hide most of how far irises fall
 
 
-def test_what_turns_away_gives_way_to_what_is_nearer():
+def test_what_turns_away_hides_behind_what_is_nearer():
     torch = pytest.importorskip("torch")
-    from models.head.animator import LEAST_SPACING, grid, in_order
+    from models.head.animator import grid
+    from models.head.parallax import undone
 
-    nodes = grid(32)[:, :1]
-    step = 2 / 31
-    place = nodes.clone()
-    place[..., 10:20] -= 6 * step  # nearer skin slides to the left, over six nodes
+    nodes, step = grid(GRID), 2 / (GRID - 1)
+    line = nodes[0, 0, 0]
+    moved = torch.zeros(1, 2, GRID, GRID)
+    moved[:, 0, :, 10:20] = -6 * step  # nearer skin slides to the left, over six nodes, and leaves a gap
+    turn = torch.zeros(1, 3, 3)
     for mirrored in (False, True):
-        there, node = (-t.flip(3) if mirrored else t for t in (place, nodes))
-        kept, way = in_order(there, node, torch.tensor([not mirrored]).view(1, 1, 1, 1))
-        if mirrored:
-            kept, way = -kept.flip(3), -way.flip(3)
-        row, way = kept[0, 0, 0], way[0, 0, 0]
-        assert (row.diff() > 0.99 * LEAST_SPACING * step).all()
-        torch.testing.assert_close(row[10:], place[0, 0, 0, 10:])
-        hidden = way != 0
-        assert hidden[5:10].all() and not hidden[:4].any() and not hidden[10:].any()
-        torch.testing.assert_close((nodes[0, 0, 0] + way)[5:10], nodes[0, 0, 0, 10].expand(5))
+        displacement = moved if not mirrored else torch.stack([-moved[:, 0], moved[:, 1]], 1).flip(3)
+        turn[0, 0, 2] = -1.0 if mirrored else 1.0
+        came_from, edges = undone(displacement, turn, nodes, torch.zeros(1, 1, GRID, GRID))
+        row = came_from[0, 0, 16] if not mirrored else -came_from[0, 0, 16].flip(0)
+        torch.testing.assert_close(row[:3], line[:3])  # what lies farther stays to be seen up to the edge
+        torch.testing.assert_close(row[5:13], line[11:19])  # and past it what is nearer
+        edge = edges.rows[1]  # not the nose
+        where, jump = (t[0, ..., 16].item() for t in (edge.where, edge.jump[:, 0]))
+        assert line[3] < (-where if mirrored else where) < line[5]
+        assert 5 * step < (-jump if mirrored else jump) < 7 * step
+
+
+def test_a_smooth_motion_is_undone_exactly():
+    torch = pytest.importorskip("torch")
+    from models.head.animator import grid, sample
+    from models.head.parallax import undone
+
+    nodes = grid(GRID)
+    x, y = nodes.unbind(1)
+    waves = torch.stack([torch.sin(3 * y) * torch.cos(2 * x), torch.cos(3 * x + y)], 1)
+    moved = 0.08 * waves * ((1 - x**2) * (1 - y**2))[:, None]
+    turn = torch.eye(3)[None]
+    came_from, _ = undone(moved, turn, nodes, torch.zeros(1, 1, GRID, GRID))
+    off = came_from + sample(moved, came_from) - nodes
+    assert off.abs().max() < 0.05 * 2 / (GRID - 1)
+
+
+def test_edges_are_softened_and_nothing_else():
+    torch = pytest.importorskip("torch")
+    from models.head.parallax import Edge, Edges, soften
+
+    size = 32
+    where = torch.linspace(-0.2, 0.1, size)[None]
+    line = torch.linspace(-1, 1, size)
+    picture = torch.where(line[None] > where[0][:, None], 200, 100).to(torch.uint8).expand(3, 1, size, size).clone()
+    for jump in (0.3, 0.0):
+        edge = Edge(where, torch.ones(1, 1), torch.full((1, 2, size), jump))
+        soft = soften(picture, Edges((edge,), ()))
+        between = (soft > 100) & (soft < 200)
+        if jump == 0:
+            assert (soft == picture).all()
+            continue
+        assert between.any(3).float().mean() > 0.5
+        away = (line[None] - where[0][:, None]).abs() > 3 * 2 / (size - 1)
+        assert (soft == picture)[:, 0, away].all()
 
 
 @pytest.mark.parametrize("axis", range(3), ids=NAMES[:3])

@@ -12,13 +12,15 @@ from addon.core.errors import FaceError
 from addon.core.faces import FaceReader, cut, read_photo
 from addon.core.faces.topology import MIRROR
 from addon.core.mesh import encode, load_basis
-from addon.core.mesh.layout import GRID, IRISES, STATE
+from addon.core.mesh.glasses import find_glasses
+from addon.core.mesh.layout import GRID, IRISES, STATE, eye_distance
 from addon.core.pack import BASIS, find_pack
 from addon.core.session import Generator
 
 PAINTINGS = ("mona_lisa", "raphael")
 SMILING, NEUTRAL = ("010", "038", "114"), ("000", "052", "204")  # as seen by eye
 SOME_PEOPLE = ("026", "120", "176")  # half turned away, laughing, behind sunglasses
+WITH_GLASSES, WITHOUT_GLASSES = ("008", "194", "242"), ("000", "052", "164", "250")  # the last two have creases there
 READ_AGAIN = 0.06  # the reader's landmarks of a mirrored or turned photo differ: a unit may read so much else
 PARTED = 0.25  # of AU25, at least, from a mouth that counts as open
 SHAPES = {
@@ -27,13 +29,13 @@ SHAPES = {
     "marks": (1, 5, "S", "S"),
     "inner": (1, 5, "S", "S"),
     "jaw": (1, 4, "S", "S"),
-    "surface": (1, 2, GRID, GRID),
+    "surface": (1, 4, GRID, GRID),
     **dict.fromkeys(("motion_above", "motion_below"), (len(UNITS) + 1, 3, GRID, GRID)),
-    "creases": (len(UNITS), GRID, GRID),
+    **dict.fromkeys(("creases", "shading"), (len(UNITS), GRID, GRID)),
     "eyes": (1, 1, GRID, GRID),
     "scale": (1,),
     "offset": (2,),
-    **dict.fromkeys(("pivot", "cavity"), (3,)),
+    **dict.fromkeys(("pivot", "cavity", "tint"), (3,)),
     "jaw_travel": (len(UNITS), 3),
     **dict.fromkeys(("source_rotation", "crop_turn"), (3, 3)),
     "source": (len(NAMES),),
@@ -78,7 +80,7 @@ def check_state(source):
     for turn in ("source_rotation", "crop_turn"):
         np.testing.assert_allclose(source.state[turn] @ source.state[turn].T, np.eye(3), atol=1e-5)
     assert source.state["scale"] > 0
-    taper = source.state["surface"][0, 1]
+    taper = source.state["surface"][0, 2]
     assert taper.max() > 0.9 and max(np.abs(e).max() for e in (taper[0], taper[-1], taper[:, 0], taper[:, -1])) == 0
     np.testing.assert_array_equal(source.state["source"], source.vector)
     assert source.vector.shape == (len(NAMES),) and source.vector.dtype == np.float32
@@ -298,7 +300,7 @@ def test_no_skin_folds_under_a_chin_that_a_wide_open_mouth_pushes_down(generator
     source = generator.encode(photo, face, 256)
     state, points = source.state, source.crop.to_crop(face.landmarks)[:, :2] / 255 * (GRID - 1)
     moves = state["motion_above"][[UNITS.index(u) for u in ("AU25", "AU26")], 1].sum(0)
-    moves = moves * state["scale"] * state["surface"][0, 1] * (GRID - 1) / 2  # nodes
+    moves = moves * state["scale"] * state["surface"][0, 2] * (GRID - 1) / 2  # nodes
     under_lip = moves[int(points[17, 1]) + 1 :, round(points[152, 0])]
     assert under_lip[0] > 5 and np.diff(under_lip).min() > -0.95
     assert under_lip[int(points[152, 1] - points[17, 1])] > 0.2 * under_lip[0]
@@ -321,3 +323,46 @@ def test_a_raised_lid_shows_white_beside_a_round_iris(generator, read, name):
         before, after = (picture[y - 1 : y + 2, x - 1 : x + 2].mean() for picture in (rest, wide))
         x, y = np.rint(centre).astype(int)
         assert after > before + 15 and after > 1.4 * wide[y + 2 : y + 5, x - 1 : x + 2].mean()
+
+
+def test_light_on_skin_follows_the_units_and_stays_small(generator, read):
+    source = generator.encode(*read("mona_lisa"), 256)
+    shading = source.state["shading"]
+    assert 0.02 < np.abs(shading[UNITS.index("AU12")]).max() < 0.2
+    assert np.abs(shading[UNITS.index("AU45")]).max() == 0  # lids have shadows of their own
+    outside = np.ones((GRID, GRID), bool)
+    x, y = np.rint(source.crop.to_crop(source.face.landmarks)[:, :2].T / 255 * (GRID - 1)).astype(int)
+    outside[y.min() - 2 : y.max() + 3, x.min() - 2 : x.max() + 3] = False
+    assert np.abs(shading[:, outside]).max() == 0
+
+
+def test_a_sealed_mouth_leaves_the_eyes_alone(generator, read, shared):
+    """The seal of parted lips moves lips, not what lies above and below in their columns."""
+    source = generator.encode(*read("114", shared / "portraits" / "people"), 256)
+    points = source.crop.to_crop(source.face.landmarks)[:, :2] / 255 * (GRID - 1)
+    seals = [source.state[name][-1, 1] for name in ("motion_above", "motion_below")]
+    lips, eyes = int(points[13, 1]), int(points[[133, 362], 1].max())
+    assert max(np.abs(seal[lips - 4 : lips + 12]).max() for seal in seals) > 0.1
+    assert max(np.abs(seal[: eyes + 3]).max() for seal in seals) == 0
+
+
+def test_glasses_are_found_and_stay_stiff(generator, read, shared):
+    folder = shared / "portraits" / "people"
+
+    def glasses(name):
+        photo, face = read(name, folder)
+        source = generator.encode(photo, face, 512)
+        points = source.crop.to_crop(face.landmarks)[:, :2] * 2 / 511 - 1
+        image = cut(photo.pixels, source.crop)
+        return source, find_glasses(image, points, eye_distance(points))
+
+    for name in WITHOUT_GLASSES:
+        assert glasses(name)[1] is None, name
+    for name in WITH_GLASSES:
+        source, found = glasses(name)
+        assert found is not None and not found.dark, name
+        for line in (found.bridge, *found.rims):
+            column, row = np.rint((line + 1) / 2 * (GRID - 1)).astype(int).T
+            for motion in ("motion_above", "motion_below"):
+                under = np.abs(source.state[motion][UNITS.index("AU04")][:, row, column]).max()
+                assert under < 0.1 * np.abs(source.state[motion][UNITS.index("AU04")]).max(), name

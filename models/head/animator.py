@@ -17,11 +17,8 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
 from addon.core.mesh.layout import CAMERA_DISTANCE, STATE
 
-NEWTON_STEPS = 3
-LEAST_DETERMINANT = 0.1
-LEAST_SPACING = 0.1  # of the grid's: how far skin that turns away is squeezed
-HIDDEN_REACH = (1, 2, 4, 8, 16)  # nodes: doubled, so that up to 31 of them hide behind one
-LARGEST_STEP = 0.06
+from .parallax import mix, soften, undone
+
 # Share of the crop (left, right, top, bottom) outside which no opening and no crease ever lies; the jaw's part of it.
 WINDOW = (0.18, 0.82, 0.20, 0.82)
 JAW_WINDOW = (0.26, 0.74, 0.42, 0.82)
@@ -29,6 +26,8 @@ BLINK, LID_RAISER, LID_TIGHTENER, LIPS_PART = (UNITS.index(u) for u in ("AU45", 
 # Of pitch, yaw, roll: what is added to a turn, since the taper takes it away, as readers see it; nothing at a full one.
 TURN_GAINS = (0.22, 0.4, 0.0)
 FULL_TURN = 0.6
+SIDE = 0.2  # sine of a turn from which on a side wholly hides or is revealed
+DARKEST = 0.4  # of light
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
 LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
@@ -101,10 +100,6 @@ def sample_layer(layer: Tensor, at: Tensor) -> Tensor:
     return sample(layer, at.reshape(1, 2, batch * height, width)).view(layer.shape[1], batch, height, width)
 
 
-def mix(under: Tensor, over: Tensor, share: Tensor) -> Tensor:
-    return under + share * (over - under)
-
-
 def upsample(t: Tensor, size) -> Tensor:
     return F.interpolate(t, size=(size, size), mode="bilinear", align_corners=True)
 
@@ -116,54 +111,6 @@ def slopes(field: Tensor, step: float) -> tuple[Tensor, Tensor]:
     return dx, dy
 
 
-def unfolded(displacement: Tensor, turn: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor]:
-    """Forward displacements [B,2,G,G] without folds, and for each node the way to what shows in its place [B,2,G,G].
-
-    What turns away behind nearer skin is squeezed to a line beside it, and that line shows the nearer skin. Nearer skin
-    slides over what lies on the side that it moves to, so order is kept from the other side on: along rows for the
-    turn's share of yaw, along columns for that of pitch. turn [B,3,3].
-    """
-    place = nodes + displacement
-    x, x_front = in_order(place[:, :1], nodes[:, :1], turn[:, 0, 2].view(-1, 1, 1, 1) > 0)
-    y, y_front = in_order(
-        place[:, 1:].transpose(2, 3), nodes[:, 1:].transpose(2, 3), turn[:, 1, 2].view(-1, 1, 1, 1) > 0
-    )
-    moved = torch.cat([x, y.transpose(2, 3)], 1) - nodes
-    return moved, torch.cat([x_front, y_front.transpose(2, 3)], 1)
-
-
-def in_order(place: Tensor, node: Tensor, to_lower: Tensor) -> tuple[Tensor, Tensor]:
-    """Places [B,1,G,G] of nodes [1,1,G,G] that rise along the rows: where `to_lower`, they give way downwards, else up.
-
-    Returns the places and, for each node that gave way, how far along the row what hides it lies.
-    """
-    least = LEAST_SPACING * 2 / (place.shape[-1] - 1)
-    either = lambda t: torch.where(to_lower, t, -t.flip(3))  # noqa: E731  both cases as the first, and back
-    place, node = either(place), either(node.expand_as(place))
-    front = node
-    for reach in HIDDEN_REACH:
-        limit = F.pad(place[..., reach:], (0, reach), value=9.0) - reach * least
-        front = torch.where(limit < place, F.pad(front[..., reach:], (0, reach)), front)
-        place = torch.minimum(place, limit)
-    return either(place), either(front - node)
-
-
-def inverse(displacement: Tensor, nodes: Tensor) -> Tensor:
-    """Where every node's picture comes from: u with u + D(u) = node, by Newton's method. D [B,2,G,G] -> u [B,2,G,G]."""
-    dx, dy = slopes(displacement, 2 / (nodes.shape[-1] - 1))
-    field = torch.cat([displacement, dx, dy], 1)
-    u = nodes - displacement
-    for _ in range(NEWTON_STEPS):
-        v = sample(field, u)
-        error = u + v[:, :2] - nodes
-        a11, a21, a12, a22 = 1 + v[:, 2:3], v[:, 3:4], v[:, 4:5], 1 + v[:, 5:6]
-        determinant = (a11 * a22 - a12 * a21).clamp(min=LEAST_DETERMINANT)
-        ex, ey = error[:, :1], error[:, 1:]
-        step = torch.cat([a22 * ex - a12 * ey, a11 * ey - a21 * ex], 1) / determinant
-        u = u - step.clamp(-LARGEST_STEP, LARGEST_STEP)
-    return u
-
-
 class Animator(nn.Module):
     """forward(*state, attributes) -> image uint8 [B,S,S,3], alpha uint8 [B,S,S], synthetic uint8 [B,S,S].
 
@@ -171,8 +118,8 @@ class Animator(nn.Module):
     """
 
     def forward(
-        self, above, below, marks, inner, jaw, surface, motion_above, motion_below, creases, eyes,
-        scale, offset, pivot, cavity, jaw_travel, source_rotation, crop_turn, source, attributes,
+        self, above, below, marks, inner, jaw, surface, motion_above, motion_below, creases, shading, eyes,
+        scale, offset, pivot, cavity, tint, jaw_travel, source_rotation, crop_turn, source, attributes,
     ):  # fmt: skip
         batch, size, g = attributes.shape[0], above.shape[-1], surface.shape[-1]
         nodes = grid(g)
@@ -183,8 +130,9 @@ class Animator(nn.Module):
         played = own + asked * (1 + torch.tensor(TURN_GAINS) * torch.relu(1 - (asked / FULL_TURN) ** 2))
         turn = crop_turn[None] @ rotation(played) @ source_rotation.t()[None]
         offset, pivot = offset.view(1, 2, 1, 1), pivot.view(1, 3, 1, 1)
-        depth, taper = surface[:, :1], surface[:, 1:]
-        at_rest = torch.cat([(nodes - offset) / scale * (1 + depth / CAMERA_DISTANCE), depth], 1) - pivot  # [1,3,G,G]
+        to_left = (0.5 + turn[:, 0, 2] / (2 * SIDE)).clamp(0, 1).view(batch, 1, 1, 1)
+        depth, taper = mix(surface[:, 1:2], surface[:, :1], to_left), surface[:, 2:3]
+        at_rest = torch.cat([(nodes - offset) / scale * (1 + depth / CAMERA_DISTANCE), depth], 1) - pivot  # [B,3,G,G]
 
         def displaced(motion: Tensor) -> Tensor:
             """Where the nodes go, less where they are: 3-D motion [B,3,G,G] -> [B,2,G,G]."""
@@ -197,38 +145,41 @@ class Animator(nn.Module):
         move = lambda field: (weights @ field.flatten(1)).view(batch, 3, g, g)  # noqa: E731
         still = torch.zeros(batch, 3, g, g)
         moves = torch.cat([displaced(move(motion_above)), displaced(move(motion_below)), displaced(still)])
-        moves, front = unfolded(moves, turn.repeat(3, 1, 1), nodes)
-        u = inverse(moves, nodes)
+        u, edges = undone(moves, turn.repeat(3, 1, 1), nodes, surface[:, 3:])
+        edges = edges.of(slice(batch, 2 * batch))
+        jumps = edges.jumps(nodes[0, 0, 0])
         at_above, at_below, at_rigid = u.clamp(-1, 1).chunk(3)
         flow_below = at_below - nodes
 
         # How much of a pixel's neighbourhood is stretched: 1 - area in the photo / area in the picture.
         dx, dy = slopes(flow_below, 2 / (g - 1))
         stretch = (1 - ((1 + dx[:, :1]) * (1 + dy[:, 1:]) - dx[:, 1:] * dy[:, :1])).clamp(0, 1)
-        zone = sample((change @ creases.flatten(1)).view(batch, 1, g, g), at_below)
+        drawn = (change @ torch.stack([creases, shading], 1).flatten(1)).view(batch, 2, g, g)
+        zone, shade = sample(drawn, at_below).split(1, 1)
         shift = look @ (scale * EYE_RADIUS * source_rotation[:2] @ torch.tensor(LOOKS)).t()  # [B,2] in the photo
         at_eyes = at_rigid - sample(eyes.expand(batch, -1, -1, -1), at_rigid) * shift.view(batch, 2, 1, 1)
         changed = torch.cat([change, look, asked], 1).abs().amax(1).view(batch, 1, 1, 1)
         moved = torch.cat([at_above - nodes, flow_below, at_eyes - nodes], 1).abs().amax(1, keepdim=True) * (size * 2)
-        alpha = torch.maximum(moved, zone.abs() * 255).clamp(0, 1) * (changed * 1e4).clamp(0, 1)  # 1: half a pixel
+        painted = torch.maximum(zone.abs(), shade.abs()) * 255
+        alpha = torch.maximum(moved, painted).clamp(0, 1) * (changed * 1e4).clamp(0, 1)  # 1: half a pixel
 
-        # From nodes to pixels. What hides a node ends with it: between the last hidden node and the next lies no way
-        # half as long. Ways are smooth but for that edge, so half the pixels tell them.
-        dense = lambda t, side=size: upsample(t.transpose(0, 1), side)  # noqa: E731  [B,C,G,G] -> [C,B,S,S]
-        way = front[batch : 2 * batch]
-        gave_way = (way.abs().amax(1, keepdim=True) > 0).float()
-        way = sample(torch.cat([way, gave_way], 1), dense(at_below, size // 2).transpose(0, 1))
-        way = dense(way)
-        hidden_by = way[:2] / way[2:].clamp(min=0.5) * (way[2:] > 0.5)
-        at_below = dense(at_below) + hidden_by
+        # From nodes to pixels: smooth but for the edges.
+        dense = lambda t: upsample(t.transpose(0, 1), size)  # noqa: E731  [B,C,G,G] -> [C,B,S,S]
+        line = torch.arange(size, dtype=torch.float32) * 2 / (size - 1) - 1
+        edges = edges.on(size)
+        over = edges.jumps(line).transpose(0, 1)
+        at_below = dense(at_below - jumps) + over
         alpha, stretch = dense(alpha), dense(stretch)
         window, jaw_window = box(WINDOW, size), box(JAW_WINDOW, size)
-        at_above, at_eyes = cut(dense(at_above), window) + cut(hidden_by, window), dense(at_eyes)
+        at_above = cut(dense(at_above - jumps), window) + cut(over, window)
+        at_eyes = dense(at_eyes - jumps) + over
         travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
 
         skin = sample_layer(below, at_below)
         mask_below, crease, lower_lid = sample_layer(marks, cut(at_below, window)).split([1, 1, 3])
-        crease = crease * cut(dense(zone), window)
+        zone, shade = (cut(dense(t), window) for t in (zone, shade))
+        shade = shade.clamp(-DARKEST, DARKEST) + crease * zone
+        light = 1 + shade * tint.view(3, 1, 1, 1)
         upper = sample_layer(above, at_above)
         behind = sample_layer(inner, cut(at_eyes, window))
         lower = sample_layer(jaw, cut(at_eyes, jaw_window) - travel.view(2, batch, 1, 1))
@@ -236,7 +187,7 @@ class Animator(nn.Module):
         # What moves with a lid: lashes' darkness on the upper one, and either's shadow on what lies behind.
         lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
         mask_above, lid = upper[3:4], upper[4:]
-        rgb_above = upper[:3] * ((1 - lash * (1 - lid)) * (1 + crease))
+        rgb_above = upper[:3] * (1 - lash * (1 - lid)) * light
         cavity = cavity.view(3, 1, 1, 1)
         teeth = mix(cavity, lower[:3], lower[3:])
         inside_window = tuple(
@@ -244,14 +195,14 @@ class Animator(nn.Module):
         )
         depths = put(cavity.expand_as(behind[:3]), teeth, inside_window)
         hidden = mix(depths, behind[:3], behind[3:4]) * lid * lower_lid
-        covered = mix(hidden, cut(skin, window) * (1 + crease), mask_below)
+        covered = mix(hidden, cut(skin, window) * light, mask_below)
         opened = mix(covered, rgb_above, mask_above)
 
         open_now = (1 - mask_above) * (1 - mask_below)
-        revealed = torch.maximum(torch.maximum(cut(stretch, window), crease.abs() * 4), open_now * (1 - behind[4:]))
+        revealed = torch.maximum(torch.maximum(cut(stretch, window), shade.abs() * 4), open_now * (1 - behind[4:]))
 
         levels = lambda t: (t * 255 + 0.5).clamp(0, 255).to(torch.uint8)  # noqa: E731
-        image = put(levels(skin), levels(opened), window)
+        image = soften(put(levels(skin), levels(opened), window), edges)
         synthetic = put(levels(stretch), levels(revealed), window)
         return image.permute(1, 2, 3, 0), levels(alpha)[0], torch.where(alpha > 0, synthetic, 0)[0]
 

@@ -14,12 +14,15 @@ from ..attributes import AT_POSE, AT_UNITS, GAZE
 from ..errors import FaceError
 from ..faces.pose import angles, rotation
 from .basis import HeadBasis, load_basis
-from .creases import crease_zones
-from .fields import Openings, head_fields, looking, nearness, taper
+from .creases import Smile, crease_zones
+from .fields import Openings, head_fields, looking, nearness, on_nose, taper
 from .fit import fit_head
+from .glasses import find_glasses, keep_stiff
 from .layers import paint_layers
 from .layout import STATE, eye_distance
 from .lids_and_lips import lip_seal, set_blink
+from .relief import unit_shading
+from .seams import lips_are_shut
 from .surface import seen_surface
 
 __all__ = ["STATE", "Encoding", "HeadBasis", "encode", "load_basis"]
@@ -76,10 +79,14 @@ def encode(
     notes = (f"The head fits this face loosely ({error:.3f} eye distances).",) if error > DOUBTFUL else ()
 
     fields = head_fields(basis, fit, seen_surface(basis, fit), points, openings)
-    seal_above, seal_below, units = lip_seal(fields, fit.units, points, openings, fit.scale)
+    seal_above, seal_below, units = lip_seal(
+        fields, fit.units, points, openings, fit.scale, lips_are_shut(image, points, distance)
+    )
     if source_vector is not None:
         units = fit.units
     set_blink(fields, points, openings, fit.scale, size)
+    if glasses := find_glasses(image, points, distance):
+        keep_stiff(fields, glasses, distance)
     above = np.concatenate([fields.above, seal_above[None]])
     below = np.concatenate([fields.below, seal_below[None]])
     above = below + nearness(points, openings) * (above - below)
@@ -89,12 +96,14 @@ def encode(
     vector = np.concatenate([own_pose, units, gaze]) if source_vector is None else source_vector
 
     jaw = fit.units @ basis.jaw_travel
-    state = paint_layers(image, points, openings, distance, basis.mouth, r, fit.scale, jaw)
+    smile = Smile.of(fields, fit)
+    state = paint_layers(image, points, openings, distance, basis.mouth, r, fit.scale, jaw, smile)
     state |= {
-        "surface": np.stack([fields.depth, taper(points)])[None],
+        "surface": np.stack([*fields.depth, taper(points), on_nose(points)])[None],
         "motion_above": above,
         "motion_below": below,
-        "creases": crease_zones(points, distance),
+        "creases": crease_zones(points, distance, smile),
+        "shading": unit_shading(image.astype(np.float32), points, fields, fit),
         "eyes": looking(points, openings)[None, None],
         "scale": np.array([fit.scale]),
         "offset": fit.offset,

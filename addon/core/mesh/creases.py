@@ -4,33 +4,66 @@ on.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from ..attributes import UNITS
-from .layout import BROWS, GRID, LOWER_LIDS, UPPER_LIDS, curve, grid
+from .fields import Fields, to_depth_units
+from .fit import Fit
+from .layout import BROWS, GRID, LOWER_LIDS, MOUTH_CORNERS, UPPER_LIDS, curve, grid, smoothstep
 
 # Unit -> zones and how strongly it draws their creases.
 DRAWS = {
     "AU01": (("forehead_inner", 1.0),),
     "AU02": (("forehead_outer", 1.0),),
     "AU04": (("glabella", 1.0),),
-    "AU06": (("crow", 1.0),),
-    "AU09": (("bridge", 1.0), ("glabella", 0.4)),
-    "AU12": (("crow", 0.45),),
+    "AU06": (("crow", 1.0), ("fold", 0.3)),
+    "AU09": (("bridge", 1.0), ("glabella", 0.4), ("fold_top", 0.9)),
+    "AU10": (("fold_top", 0.5), ("fold", 0.5)),
+    "AU12": (("crow", 0.45), ("fold", 1.0)),
     "AU15": (("chin", 0.4),),
     "AU17": (("chin", 1.0),),
     "AU45": (("lid", 1.0),),
 }
-FOREHEAD, GLABELLA, CROW, BRIDGE, CHIN = 0.10, 0.11, 0.09, 0.10, 0.10
+FOREHEAD, GLABELLA, CROW, BRIDGE, CHIN, FOLD = 0.10, 0.11, 0.09, 0.10, 0.10, 0.13
 BROW_LINE = (*BROWS[0], *BROWS[1])
 UNDER_EYES = (119, 348)
+WINGS = (129, 358)
+SMILE = UNITS.index("AU12")
+FOLD_REACH = 0.13  # eye distances: from a smile's corner of the mouth out to the fold beside it
+FOLD_WIDTH = 0.17  # of the zone, eye distances to both sides
+FOLD_STEPS, WAY_BACK_STEPS = 12, 6
+OWN_SMILE = (0.3, 0.7)  # of AU12: from where on the photo's own folds, not drawn ones, come and go with it
+OWN_FOLDS = 0.4  # of the logarithm of light
 LARGEST_MAP = 768  # pixels: shading is soft, larger crops enlarge this
 
 
-def crease_zones(landmarks: np.ndarray, eye_distance: float) -> np.ndarray:
+@dataclass(frozen=True)
+class Smile:
+    """The photo's own AU12, and where what a full smile still lacks takes a point: way [2,G,G] in crop units."""
+
+    own: float
+    way: np.ndarray
+
+    @classmethod
+    def of(cls, fields: Fields, fit: Fit) -> Smile:
+        own = float(fit.units[SMILE])
+        return cls(own, (1 - own) * fields.below[SMILE, :2] / to_depth_units(fields.depth.mean(0), fit.scale))
+
+    def moved(self, points: np.ndarray) -> np.ndarray:
+        """Where points [N,2] go."""
+        pixel = ((points + 1) / 2 * (GRID - 1)).astype(np.float32)
+        way = [
+            cv2.remap(w.astype(np.float32), pixel[None, :, 0], pixel[None, :, 1], cv2.INTER_LINEAR)[0] for w in self.way
+        ]
+        return points + np.stack(way, 1)
+
+
+def crease_zones(landmarks: np.ndarray, eye_distance: float, smile: Smile) -> np.ndarray:
     """[U,G,G] float32: how much of the crease map each unit switches on at every node."""
-    zones = _zones(landmarks, eye_distance, *grid(GRID))
+    zones = _zones(landmarks, eye_distance, *grid(GRID)) | _fold_zones(landmarks, eye_distance, smile, *grid(GRID))
     out = np.zeros((len(UNITS), GRID, GRID), np.float32)
     for unit, draws in DRAWS.items():
         for zone, strength in draws:
@@ -38,7 +71,7 @@ def crease_zones(landmarks: np.ndarray, eye_distance: float) -> np.ndarray:
     return out
 
 
-def crease_map(photo: np.ndarray, landmarks: np.ndarray, eye_distance: float) -> np.ndarray:
+def crease_map(photo: np.ndarray, landmarks: np.ndarray, eye_distance: float, smile: Smile) -> np.ndarray:
     """[S,S] float32 around 0: a pixel is multiplied by 1 + map x zone weight. photo float32 [S,S,3], 0..255."""
     size = len(photo)
     n = min(size, LARGEST_MAP)
@@ -47,7 +80,13 @@ def crease_map(photo: np.ndarray, landmarks: np.ndarray, eye_distance: float) ->
     zones = _zones(landmarks, eye_distance, x, y)
     grey = small.mean(-1)
     drawn = _forehead(landmarks, eye_distance, x, y, zones) + _frown(landmarks, eye_distance, x, y, zones)
-    drawn += _crows_feet(landmarks, eye_distance, x, y, zones) + _chin(landmarks, eye_distance, x, y, zones)
+    drawn += _chin(landmarks, eye_distance, x, y, zones)
+    of_smiles = _crows_feet(landmarks, eye_distance, x, y, zones) + _folds(landmarks, eye_distance, smile, x, y)
+    own = smoothstep((smile.own - OWN_SMILE[0]) / (OWN_SMILE[1] - OWN_SMILE[0]))
+    if own > 0:
+        where = np.maximum(_fold_zones(landmarks, eye_distance, smile, x, y)["fold"], zones["crow"])
+        of_smiles += own * (where * _own_folds(grey, eye_distance) / smile.own - of_smiles)
+    drawn += of_smiles
     drawn += _closed_lids(grey, landmarks, eye_distance, x, y)
     skin = _is_skin(grey, landmarks, eye_distance, x, y)
     drawn = cv2.GaussianBlur(drawn * (skin * (1 - zones["lid"]) + zones["lid"]), (0, 0), max(n / 1024, 0.3))
@@ -107,6 +146,69 @@ def _crows_feet(p, e, x, y, zones) -> np.ndarray:
         for angle in (-0.35, 0.0, 0.38):
             out += CROW * zones["crow"] * fade * _dent(dy * np.cos(angle) - dx * np.sin(angle), 0.015)
     return out
+
+
+def _fold_lines(p, e, smile: Smile) -> list[np.ndarray]:
+    """Both nasolabial folds [FOLD_STEPS,2], from the wing of the nose down beside the corner of the mouth.
+
+    They are drawn where a full smile has them and brought back to the photo, since the cheek takes them along.
+    """
+    lines = []
+    for wing, corner, s in zip(WINGS, MOUTH_CORNERS, (-1, 1), strict=True):
+        start, mouth = smile.moved(p[[wing, corner], :2])
+        start = start + np.array([s * 0.03, -0.05]) * e
+        end = mouth + np.array([s * FOLD_REACH, 0.10]) * e
+        bow = start + np.array([0.85, 0.3]) * (end - start)
+        t = np.linspace(0, 1, FOLD_STEPS)[:, None]
+        there = (1 - t) ** 2 * start + 2 * t * (1 - t) * bow + t**2 * end
+        line = there.copy()
+        for _ in range(WAY_BACK_STEPS):
+            line += 0.7 * (there - smile.moved(line))
+        lines.append(line[np.argsort(line[:, 1])])
+    return lines
+
+
+def _beside(line: np.ndarray, s: int, e: float, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For rows y [n,1]: the line's x there, how steep it is, how far down it, 0..1 within."""
+    at = np.interp(y[:, 0], line[:, 1], line[:, 0])[:, None]
+    lean = np.gradient(at[:, 0], y[:, 0])[:, None]
+    down = (y - line[0, 1]) / max(line[-1, 1] - line[0, 1], 0.05 * e)
+    return at, 1 / np.hypot(1, lean), down
+
+
+def _fold_zones(p, e, smile: Smile, x, y) -> dict[str, np.ndarray]:
+    out = {"fold": np.zeros_like(x), "fold_top": np.zeros_like(x)}
+    for line, s in zip(_fold_lines(p, e, smile), (-1, 1), strict=True):
+        at, upright, down = _beside(line, s, e, y[:, :1])
+        near = np.exp(-(((x - at) * upright / (FOLD_WIDTH * e)) ** 4))
+        within = smoothstep(down / 0.1 + 1) * smoothstep((1.25 - down) / 0.3)
+        out["fold"] += near * within
+        out["fold_top"] += near * within * smoothstep((0.75 - down) / 0.4)
+    return out
+
+
+def _folds(p, e, smile: Smile, x, y) -> np.ndarray:
+    """A fold is dark, the cheek beside it bulges into the light."""
+    out = np.zeros_like(x)
+    for line, s in zip(_fold_lines(p, e, smile), (-1, 1), strict=True):
+        at, upright, down = _beside(line, s, e, y[:, :1])
+        beside = s * (x - at) * upright / e
+        strong = smoothstep(down / 0.25) * smoothstep((1.1 - down) / 0.4)
+        inner, outer = np.exp(-((beside / 0.04) ** 2)), np.exp(-((beside / 0.026) ** 2))
+        dark = np.where(beside < 0, inner, outer)
+        out += FOLD * strong * (0.45 * np.exp(-(((beside - 0.09) / 0.05) ** 2)) - dark)
+    return out
+
+
+def _own_folds(grey: np.ndarray, e: float) -> np.ndarray:
+    """What is darker than the skin on both its sides: minus the logarithm by which."""
+    n = len(grey)
+    pixel = e * n / 2  # an eye distance
+    light = cv2.GaussianBlur(np.log(grey + 8), (0, 0), max(0.012 * pixel, 0.4))
+    width = 2 * max(round(0.07 * pixel), 1) + 1
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    valley = cv2.morphologyEx(light, cv2.MORPH_CLOSE, ball) - light
+    return -cv2.GaussianBlur(valley, (0, 0), max(0.01 * pixel, 0.4)).clip(0, OWN_FOLDS)
 
 
 def _chin(p, e, x, y, zones) -> np.ndarray:

@@ -26,6 +26,9 @@ from .layout import (
     JAW_LINE,
     LOWER_LIDS,
     LOWER_LIP,
+    NOSE_BASE,
+    NOSE_ROOT,
+    NOSE_WINGS,
     UPPER_LIDS,
     curve,
     grid,
@@ -34,12 +37,16 @@ from .layout import (
 from .surface import RELIABLE, Surface, snapped
 
 DEEPEST = 0.65  # the fields' depth behind the eyes, tenths of a metre
-STEEPEST = 1.5  # its rise per unit of length: no turn of the head can fold a flatter field
+STEEPEST, HIDING = 1.5, 4.0  # its rise per unit of length, where it is revealed and where it hides as the head turns
+REACHES = (1, 2, 4, 8, 16, 32)
+DEPTH_BLUR = 1.0  # nodes
 SOFTNESS = 0.1
 HEAD_WIDTHS, HEIGHTS_UP, HEIGHTS_DOWN = 1.32, 1.50, 1.25  # the ellipse that turns whole with the head
 CHIN_GIVES = 0.35  # of the chin's height under the lip: how much of it stretches when the lip moves
 CHIN_KEEPS = 0.4  # of what parting lips move: at the chin's end
+BESIDE, ONE_SKIN = 0.12, 0.5  # of an eye's width: within its corners, and from its lids' line on
 LIP_RIM = 0.035  # of the mouth's width: where the fitted lips' edges may lie on the wrong side of the photo's
+NOSE_WIDTH, NOSE_LENGTH = 1.3, 1.1  # of the nose's: what counts as nose
 AU17 = UNITS.index("AU17")
 PARTERS = [UNITS.index(u) for u in ("AU16", "AU25")]
 OPENERS = [UNITS.index(u) for u in ("AU16", "AU25", "AU26")]
@@ -63,7 +70,8 @@ class Openings:
 
 @dataclass(frozen=True)
 class Fields:
-    """depth [G,G] (tenths of a metre), above and below [U,3,G,G]: motion at a full unit in the camera's frame."""
+    """depth [2,G,G] (tenths of a metre), as it turns to the picture's left and to its right; above and below
+    [U,3,G,G]: motion at a full unit in the camera's frame."""
 
     depth: np.ndarray
     above: np.ndarray
@@ -98,7 +106,7 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
             GRID, GRID, len(OPENERS), 3
         )
         motions.append(gaussian_filter(motion.transpose(2, 3, 0, 1), (0, 0, 0.6, 0.6)))
-    depth = _foldless(sum(depths) / 2, fit.scale)
+    depth = _turnable(sum(depths) / 2, fit.scale)
     for motion in motions:
         for unit in {AU17, *OPENERS}:  # the membrane starts with a kink
             starts = jaw if unit == AU17 else jaw - give
@@ -146,31 +154,44 @@ def membrane(values: np.ndarray, known: np.ndarray, zero_border: bool = False) -
     return out.reshape(values.shape)
 
 
-def _foldless(depth: np.ndarray, scale: float) -> np.ndarray:
-    """The largest field under `depth` that is nowhere deeper than DEEPEST nor steeper than STEEPEST: [G,G] -> [G,G]."""
+def _turnable(depth: np.ndarray, scale: float) -> np.ndarray:
+    """The largest fields under `depth` [G,G] that are nowhere deeper than DEEPEST nor too steep, for a head that turns
+    to the picture's left and to its right [2,G,G]: what is revealed rises by STEEPEST, what hides behind the nearer by
+    HIDING."""
     z = DEEPEST - SOFTNESS * np.logaddexp(0, (DEEPEST - depth) / SOFTNESS)
-    rise = STEEPEST * 2 / (GRID - 1) / scale
-    padded = np.pad(z, 1, constant_values=np.inf)
-    for _ in range(60):
-        before = padded.copy()
-        inside = padded[1:-1, 1:-1]
-        for dy in (0, 1, 2):
-            for dx in (0, 1, 2):
-                step = rise * np.hypot(dy - 1, dx - 1)
-                np.minimum(inside, before[dy : dy + GRID, dx : dx + GRID] + step, out=inside)
-        if np.abs(before[1:-1, 1:-1] - inside).max() < 1e-4:
-            break
-    return gaussian_filter(padded[1:-1, 1:-1], 1.0)
+    rise, hide = (s * 2 / (GRID - 1) / scale for s in (STEEPEST, HIDING))
+
+    def along(z: np.ndarray, dx: int, dy: int, rise: float) -> np.ndarray:
+        """No deeper than each node's neighbours on the side of (-dx, -dy), near and far, and so much for each step."""
+        for reach in REACHES:
+            x, y = dx * reach, dy * reach
+            padded = np.pad(z, reach, constant_values=np.inf)
+            there = padded[reach - y : reach - y + GRID, reach - x : reach - x + GRID]
+            z = np.minimum(z, there + rise * reach * np.hypot(dx, dy))
+        return z
+
+    out = []
+    for side in (1, -1):
+        t = along(along(z, 0, 1, rise), 0, -1, rise)
+        t = along(along(t, side, 1, rise), side, -1, rise)
+        t = along(along(t, side, 0, rise), -side, 0, hide)
+        out.append(gaussian_filter(t, DEPTH_BLUR))
+    return np.stack(out)
 
 
 def nearness(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
-    """1 at the openings, 0 from about one opening's width away: where the two layers differ. [G,G]"""
+    """1 at the openings, 0 from about one opening's width away: where the two layers differ. Nor do they beside an eye,
+    where its lids go on as one skin. [G,G]"""
     x, y = grid(GRID)
     out = np.zeros(x.shape)
     for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
+        w = x1 - x0
         middle = landmarks[[*up, *low], 1].mean()
-        far = np.hypot((x - (x0 + x1) / 2) / (x1 - x0), (y - middle) / (x1 - x0))
-        out = np.maximum(out, np.clip(3.2 - 2 * far, 0, 1))
+        far = np.hypot((x - (x0 + x1) / 2) / w, (y - middle) / w)
+        beside = smoothstep(np.maximum(x0 - x, x - x1) / (BESIDE * w) + 1)
+        along = np.abs(y - curve(landmarks, up, x)) / w  # level beyond the corners
+        one = beside * (1 - smoothstep(along / ONE_SKIN))
+        out = np.maximum(out, np.clip(3.2 - 2 * far, 0, 1) * (1 - one))
     x0, x1 = openings.mouth
     far = np.hypot((x - (x0 + x1) / 2) / (x1 - x0), (y - landmarks[[13, 14], 1].mean()) / (x1 - x0))
     return np.maximum(out, np.clip(2.8 - 2 * far, 0, 1))
@@ -200,6 +221,17 @@ def taper(landmarks: np.ndarray) -> np.ndarray:
     beyond = np.maximum(radius - 1, 0) * half_height
     out = np.clip(edge / np.maximum(edge + beyond, 1e-6), 0, 1) * np.clip(edge / 0.06, 0, 1)
     return gaussian_filter(out, 1.2) * np.clip(edge / 0.03, 0, 1)
+
+
+def on_nose(landmarks: np.ndarray) -> np.ndarray:
+    """1 on the nose and close beside it, else 0. [G,G]"""
+    x, y = grid(GRID)
+    top, left, right = landmarks[NOSE_ROOT, :2], *landmarks[list(NOSE_WINGS), :2]
+    bottom = landmarks[NOSE_BASE, :2]
+    down = (y - top[1]) / (bottom[1] - top[1])
+    middle, half = (left + right)[0] / 2, NOSE_WIDTH * abs(right - left)[0] / 2
+    axis = top[0] + (middle - top[0]) * down
+    return ((down > 0) & (down < NOSE_LENGTH) & (np.abs(x - axis) < half)).astype(float)
 
 
 def to_depth_units(depth: np.ndarray, scale: float) -> np.ndarray:

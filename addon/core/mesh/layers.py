@@ -7,17 +7,26 @@ import numpy as np
 from .creases import crease_map
 from .eyes import lash_factor, paint_eyeballs
 from .mouth import mouth_palette, mouth_patch, own_inside
-from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_lip
+from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_lip, shade_tint
 from .seams import find_seams
 from .teeth import Look, MouthParts, Placement, lower_parts, upper_parts
 
 
 def paint_layers(
-    image: np.ndarray, landmarks: np.ndarray, openings, eye_distance: float, parts: MouthParts, turn, scale: float, jaw
+    image: np.ndarray,
+    landmarks: np.ndarray,
+    openings,
+    eye_distance: float,
+    parts: MouthParts,
+    turn,
+    scale: float,
+    jaw,
+    smile,
 ) -> dict[str, np.ndarray]:
     """image uint8 [S,S,3], landmarks [478,2+] in crop units -> the state's `above`, `below`, `marks`, `inner`, `jaw`,
     `cavity`.
 
+    smile: how far the photo's own has come, and where what it lacks of a full one takes points.
     The head's turn [3,3], its scale and how far the jaw has dropped [3], in tenths of a metre, say where teeth are.
     Masks are soft inside the opening and lie in the photo's coordinates, so that they travel with their layer.
     """
@@ -72,10 +81,11 @@ def paint_layers(
     return {
         "above": planes(photo, mask_above, *lid.transpose(2, 0, 1)),
         "below": planes(photo),
-        "marks": np.stack([mask_below, crease_map(photo, landmarks, eye_distance), *lower_shadow.transpose(2, 0, 1)])[
-            None
-        ].astype(np.float32),
+        "marks": np.stack(
+            [mask_below, crease_map(photo, landmarks, eye_distance, smile), *lower_shadow.transpose(2, 0, 1)]
+        )[None].astype(np.float32),
         "inner": planes(inner, opacity, shows),
         "jaw": planes(jaw[..., :3], jaw[..., 3]),
         "cavity": (palette.cavity / 255).astype(np.float32),
+        "tint": shade_tint(skin),
     }

@@ -18,11 +18,9 @@ from .layout import (
     LOWER_LIDS,
     UPPER_LIDS,
     curve,
-    eye_distance,
     grid,
     smoothstep,
 )
-from .seams import SHUT
 
 LOWER_LID_SHARE = 0.16  # of the gap that the lower lid closes
 OVERLAP = 0.30  # of the gap that the upper lid falls beyond the lower one, plus OVERLAP_PX
@@ -33,6 +31,7 @@ BLINK, SMILE, LIPS_PART, JAW_DROP = (UNITS.index(u) for u in ("AU45", "AU12", "A
 LOWER_LIP_SHARE = 0.6
 OPEN_ENOUGH = 0.15  # of AU12 + AU25 + AU26 from which a mouth may need sealing
 SEAL_PRESS = 1.15  # lips that shut press on each other: the gap's landmarks lie inside their rims
+SEAL_ENDS = 0.4  # of the mouth's width, on the other lip's side: eyes and neck stay
 LEAST_PARTED = 0.25  # AU25 of a mouth that gets a seal, so that there is something to close
 LEAST_PARTED_SHUT = 0.08  # the same where lips meet and only their smile going away would part them
 
@@ -40,7 +39,7 @@ LEAST_PARTED_SHUT = 0.08  # the same where lips meet and only their smile going 
 def set_blink(fields: Fields, landmarks: np.ndarray, openings: Openings, scale: float, size: int) -> None:
     """Replaces AU45's motion near the eyes, in place: each column of the opening closes its own gap."""
     x, y = grid(GRID)
-    k = to_depth_units(fields.depth, scale)
+    k = to_depth_units(fields.depth.mean(0), scale)
     for (x0, x1), up, low, brow in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, LOWER_BROWS, strict=True):
         w = x1 - x0
         upper, lower = curve(landmarks, up, x), curve(landmarks, low, x)
@@ -59,11 +58,12 @@ def set_blink(fields: Fields, landmarks: np.ndarray, openings: Openings, scale: 
             motion[1] += near * dy
 
 
-def lip_seal(fields: Fields, units: np.ndarray, landmarks: np.ndarray, openings: Openings, scale: float):
+def lip_seal(fields: Fields, units: np.ndarray, landmarks: np.ndarray, openings: Openings, scale: float, shut: bool):
     """The move that shuts what gap would be left with all units at 0, at full AU25 taken away.
 
-    Returns (above [3,G,G], below [3,G,G], units): a field of its own, since as part of AU25's it would also widen what
-    AU25 opens above the photo's own; a mouth that is sealed has some of AU25 to lose.
+    shut: whether the photo's lips meet. Returns (above [3,G,G], below [3,G,G], units): a field of its own, since as
+    part of AU25's it would also widen what AU25 opens above the photo's own; a mouth that is sealed has some of AU25
+    to lose.
     """
     above, below = np.zeros((3, GRID, GRID)), np.zeros((3, GRID, GRID))
     if units[[SMILE, LIPS_PART, JAW_DROP]].sum() <= OPEN_ENOUGH:
@@ -72,17 +72,18 @@ def lip_seal(fields: Fields, units: np.ndarray, landmarks: np.ndarray, openings:
     upper, lower = landmarks[list(INNER_UPPER_LIP[1:-1]), :2], landmarks[list(INNER_LOWER_LIP[1:-1]), :2]
     upper_after = upper + _moved(fields.below, units, upper, scale)
     lower_after = lower + _moved(fields.above, units, lower, scale)
-    gap = SEAL_PRESS * np.maximum(lower_after[:, 1] - upper_after[:, 1], 0)
+    gap = (lower_after - upper_after)[:, 1] - (lower - upper)[:, 1] * shut  # shut lips meet, whatever landmarks say
+    gap = SEAL_PRESS * np.maximum(gap, 0)
     x0, x1 = openings.mouth
     x, y = grid(GRID)
     middle = (upper[:, 0] + lower[:, 0]) / 2
     gap = np.interp(x[0], np.r_[x0, middle, x1], np.r_[0, gap, 0], left=0, right=0)
-    shut = (lower - upper)[:, 1].max() < SHUT * eye_distance(landmarks)
     units[LIPS_PART] = max(units[LIPS_PART], LEAST_PARTED_SHUT if shut else LEAST_PARTED)
-    gap = gaussian_filter1d(gap, 1.0)[None] * to_depth_units(fields.depth, scale) / units[LIPS_PART]
+    gap = gaussian_filter1d(gap, 1.0)[None] * to_depth_units(fields.depth.mean(0), scale) / units[LIPS_PART]
     w = x1 - x0
-    under = smoothstep(1 - (y - curve(landmarks, INNER_LOWER_LIP, x) - 0.12 * w) / (0.55 * w))
-    over = smoothstep(1 - (curve(landmarks, INNER_UPPER_LIP, x) - 0.1 * w - y) / (0.35 * w))
+    past_upper, past_lower = curve(landmarks, INNER_UPPER_LIP, x) - y, y - curve(landmarks, INNER_LOWER_LIP, x)
+    under = smoothstep(1 - (past_lower - 0.12 * w) / (0.55 * w)) * smoothstep(1.5 - past_upper / (SEAL_ENDS * w))
+    over = smoothstep(1 - (past_upper - 0.1 * w) / (0.35 * w)) * smoothstep(1.5 - past_lower / (SEAL_ENDS * w))
     above[1] = LOWER_LIP_SHARE * gap * under
     below[1] = -(1 - LOWER_LIP_SHARE) * gap * over
     return above, below, units

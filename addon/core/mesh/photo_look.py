@@ -10,6 +10,7 @@ from .patch import Patch
 CHEEKS, PHILTRUM, UNDER_LIP = (205, 425), 164, 18
 CHEEK_RADIUS, LIP_RADIUS = 0.12, 0.05  # eye distances
 FROM_ABOVE = 0.35
+REDDER = 0.7
 SIDEWAYS = 1.8  # of the light's lean for the cheeks' difference
 BLUR_AGAIN = 1.0  # pixels
 SHARPEST = 97, 80  # percentiles: of the edges that count, of their sharpness
@@ -38,6 +39,13 @@ def _colour(image: np.ndarray, centre: np.ndarray, radius: float) -> np.ndarray:
     near = np.hypot(patch.x - x, patch.y - y) <= radius
     pixels = patch.of(image)
     return np.median(pixels[near] if near.any() else pixels.reshape(-1, 3), axis=0)
+
+
+def shade_tint(skin: np.ndarray) -> np.ndarray:
+    """How much of a change of light each of RGB takes [3]: skin in shade is redder, as light comes back out of it, the
+    more so the more colour the photo gives it. skin [2,3] of both cheeks."""
+    colour = skin.mean(0) + 1
+    return 1 + REDDER * (1 - colour / colour.mean())
 
 
 def light_direction(skin: np.ndarray) -> np.ndarray:

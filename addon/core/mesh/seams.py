@@ -74,8 +74,7 @@ def _lips(
     image: np.ndarray, landmarks: np.ndarray, x: np.ndarray, eye_distance: float
 ) -> tuple[np.ndarray, np.ndarray]:
     upper, lower = landmarks[list(INNER_UPPER_LIP), :2], landmarks[list(INNER_LOWER_LIP), :2]
-    gap = (lower - upper)[1:-1, 1].max() / eye_distance
-    if gap < SHUT or (gap < SLIT and _is_dark(image, upper, lower, LIP * eye_distance)):
+    if lips_are_shut(image, landmarks, eye_distance):
         upper = lower = _darkest_path(image, upper, lower, SEARCH * eye_distance)
     corners = landmarks[list(MOUTH_CORNERS), :2]
     out = 0.1 * eye_distance
@@ -87,6 +86,13 @@ def _lips(
         return np.interp(x, path[:, 0], path[:, 1])
 
     return across(upper), across(lower)
+
+
+def lips_are_shut(image: np.ndarray, landmarks: np.ndarray, eye_distance: float) -> bool:
+    """Whether one seam serves both lips: they meet, or nothing but a dark slit lies between them."""
+    upper, lower = landmarks[list(INNER_UPPER_LIP), :2], landmarks[list(INNER_LOWER_LIP), :2]
+    gap = (lower - upper)[1:-1, 1].max() / eye_distance
+    return bool(gap < SHUT or (gap < SLIT and _is_dark(image, upper, lower, LIP * eye_distance)))
 
 
 def _is_dark(image: np.ndarray, upper: np.ndarray, lower: np.ndarray, beyond: float) -> bool:

@@ -273,7 +273,7 @@ class AipganObjective:
         chosen = Expression(
             _either(by_vector, made.code, seen.code),
             tuple(_either(by_vector, a, b) for a, b in zip(made.maps, seen.maps, strict=True)),
-            _either(by_vector, made.vector, seen.vector),
+            batch.wanted,  # the true one: misread early on, it would turn heads the wrong way; `reading` learns apart
         )
         return networks["G_de"](identity, chosen, _photo(batch)), seen, made
 

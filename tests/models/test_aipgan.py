@@ -320,6 +320,18 @@ def test_the_share_that_is_driven_by_vectors():
         torch.testing.assert_close(drawn.own, image, atol=1e-5, rtol=0)
 
 
+def test_while_it_is_taught_the_vector_is_the_true_one():
+    """Without a share driven by vectors, what is painted is still what the driver truly shows; reading learns apart."""
+    objective, pairs = AipganObjective(Aipgan(FULL), replace(PAIRS, expressed=0.0)), batch()
+    drawn = objective._draw(pairs, objective.networks["G_et"](pairs.image))[0]
+    change = (pairs.wanted - pairs.source).abs().amax(1)
+    torch.testing.assert_close(drawn.played[:, 0], (change / 0.1).clamp(max=1))
+    drawn.image.mean().backward()
+    assert objective.networks["G_es"].reading.weight.grad is None
+    objective.terms("generator", pairs, 1.0)["reading"].backward()
+    assert objective.networks["G_es"].reading.weight.grad.abs().max() > 0
+
+
 @pytest.mark.parametrize("network", [SMALL, FULL])
 def test_identity_comes_from_the_photo_and_expression_from_the_driver(network):
     torch.manual_seed(0)

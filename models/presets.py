@@ -153,9 +153,8 @@ ICFACE = ICfaceConfig(
     painted=True,
     source_vector=True,
     turn=True,
-    warp=True,
-    pull=0.05,
     skip=True,
+    photo=True,
 )
 ICFACE_LOSSES = ICfaceLosses(
     adversarial=0.02,
@@ -166,13 +165,11 @@ ICFACE_LOSSES = ICfaceLosses(
     adversarial_from=0.6,
     pair_neutral=1.0,
     pair_target=1.0,
-    own=5.0,
+    own=2.0,
     exact_share=0.25,
     direct_share=0.5,
-    points=1.0,
-    vector_noise=0.1,
-    head_rate=0.3,
-    flow_rate=2.0,
+    points=0.3,
+    vector_noise=0.05,
 )
 EGGAN = EgganConfig(
     code=512,
@@ -285,7 +282,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
             ICfaceObjective,
             replace(ICFACE, kernel=3, critic_width=16),
             replace(ICFACE_LOSSES, adversarial_from=0.8),
-            replace(CPU, pictures=("neutral",)),
+            replace(CPU, stages=UNITS_FIRST, pictures=("neutral",)),
         ),
         "smoke": Preset(
             ICfaceObjective,

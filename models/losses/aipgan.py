@@ -22,9 +22,8 @@ from ..networks.aipgan import BASIC, Aipgan, AipganConfig, Attended, Expression,
 from ..networks.blocks import POSE_GAIN, UNITS
 from ..networks.moved_photo import Drawn, Photo
 from ..networks.vgg import Stages, load_features
-from .eggan import changed_error, flow_error
 from .objective import Generated
-from .relative import relative_error
+from .relative import changed_error, missed_beyond_turn, moved_errors
 
 # The six basic expressions of eq. 1 as units (Ekman, Friesen: EMFACS); synthetic people have vectors, not labels.
 EXPRESSIONS: dict[str, tuple[str, ...]] = {
@@ -259,10 +258,12 @@ class AipganObjective:
         if losses.changed:
             found["changed"] = losses.changed * changed_error(own, batch.image, batch.target)
         if losses.pair:
-            found["moved"] = losses.pair * relative_error(drawn.moved, batch.image, batch.target).mean()
-            found["pair"] = losses.pair * relative_error(drawn.image, batch.image, batch.target).mean()
+            errors = moved_errors(drawn, batch.image, batch.target)
+            found |= {name: losses.pair * error for name, error in errors.items()}
         if losses.points:
-            found["points"] = losses.points * flow_error(drawn, batch)
+            found["points"] = losses.points * missed_beyond_turn(
+                drawn.flow, batch.exact_points, batch.target_points, batch.source, batch.wanted
+            )
         return found
 
     def _draw(self, batch: Batch, identity: Identity) -> tuple[Drawn, Expression, Expression]:

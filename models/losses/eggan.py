@@ -18,12 +18,11 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_POSE, COMMON
 
 from ..batch import Batch
-from ..networks.blocks import turned
 from ..networks.eggan import LEVELS, Eggan, EgganConfig, Encoded
 from ..networks.moved_photo import Drawn, Photo
 from ..networks.vgg import load_features
 from .objective import Generated
-from .relative import LEAST_CHANGE, missed_points, relative_error
+from .relative import changed_error, missed_beyond_turn, moved_errors
 
 PERCEPTUAL_LAYER = 3  # eq. 5
 MS_SSIM_SCALES = 5
@@ -114,19 +113,6 @@ def reconstruction(rebuilt: Tensor, photo: Tensor, weight_of_structure: float = 
     """Eq. 6: E||rebuilt - I||_1 + (1 - MS-SSIM)."""
     error = (rebuilt - photo).abs().mean()
     return error + weight_of_structure * structure(rebuilt, photo) if weight_of_structure else error
-
-
-def changed_error(drawn: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """The error of a drawn picture where the pair differs: weights |target - source|, their mean 1 in each sample."""
-    weight = (target - source).abs().mean(1, keepdim=True)
-    weight = weight / (weight.mean((1, 2, 3), keepdim=True) + LEAST_CHANGE)
-    return (weight * (drawn - target).abs()).mean()
-
-
-def flow_error(drawn: Drawn, batch: Batch) -> Tensor:
-    """What the moved photo's flow misses at landmarks, over what the turn of a rigid head misses there."""
-    expected = turned(batch.exact_points, batch.source, batch.wanted)
-    return missed_points(drawn.flow, batch.exact_points, batch.target_points, expected).mean()
 
 
 class EgganObjective:
@@ -234,10 +220,12 @@ class EgganObjective:
         if losses.changed:
             found["changed"] = losses.changed * changed_error(drawn.own, batch.image, batch.target)
         if losses.pair:
-            found["moved"] = losses.pair * relative_error(drawn.moved, batch.image, batch.target).mean()
-            found["pair"] = losses.pair * relative_error(drawn.image, batch.image, batch.target).mean()
+            errors = moved_errors(drawn, batch.image, batch.target)
+            found |= {name: losses.pair * error for name, error in errors.items()}
         if losses.points:
-            found["points"] = losses.points * flow_error(drawn, batch)
+            found["points"] = losses.points * missed_beyond_turn(
+                drawn.flow, batch.exact_points, batch.target_points, batch.source, batch.wanted
+            )
         return found
 
     def _draw(self, batch: Batch) -> tuple[Encoded, Drawn]:

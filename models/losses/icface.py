@@ -19,13 +19,11 @@ from addon.core.attributes import AT_POSE
 
 from ..batch import Batch
 from ..judge import identity as identity_judge
-from ..networks.blocks import turned
 from ..networks.icface import Drawn, ICface, ICfaceConfig, Shown, facial_attributes
 from ..networks.vgg import load_features
 from .objective import Generated
-from .relative import LEAST_CHANGE, missed_points, relative_error
+from .relative import changed_error, missed_beyond_turn, moved_errors, relative_error
 
-LEAST_MOTION = 0.05  # pixels of a crop of 128, added to what the turn misses: about what a blink moves on average
 POSE_NOISE = 0.2  # radians for each unit of noise
 VGG19_LAYERS = (1, 3, 5, 9, 13)  # released: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1
 JUDGES = Path(identity_judge.__file__).with_name("weights")
@@ -58,9 +56,7 @@ class ICfaceLosses:
     direct_share: float = 0.0  # of the samples: the photo goes to G_A, with what it shows, so that single changes count
     points: float = 0.0  # what the flows miss at landmarks, over what the turn of a rigid head misses there
     vector_noise: float = 0.0  # of the units that G_N is told, standard deviation: fits on photos are not exact
-    own: float = 0.0  # beside the pair terms: what a generator draws itself, before that is blended with a warp
-    head_rate: float = 1.0  # of the learning rate, for the heads of colour, mask and fine flow beside a warp
-    flow_rate: float = 1.0  # the same, for the coarse flow
+    own: float = 0.0  # beside the pair terms: what a generator draws itself, before the photo's moved pixels are added
 
 
 # The terms, by their equations
@@ -98,13 +94,6 @@ def perceptual_loss(seen: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
     last = len(seen) - 1
     weights = [1.0 if i == last else 2.0 ** (i - last - 1) for i in range(len(seen))]
     return torch.stack([w * F.l1_loss(a, b) for w, a, b in zip(weights, seen, wanted, strict=True)]).sum()
-
-
-def changed_error(drawn: Tensor, given: Tensor, target: Tensor) -> Tensor:
-    """The mean error of what is drawn [B,3,S,S], half of it weighted by where `given` and the target differ."""
-    change = (target - given).abs().mean(1, keepdim=True)
-    weight = change / (change.mean((1, 2, 3), keepdim=True) + LEAST_CHANGE)
-    return (0.5 * (1 + weight) * (drawn - target).abs()).mean()
 
 
 def gradient_penalty(real: Tensor, image: Tensor) -> Tensor:
@@ -155,8 +144,8 @@ class ICfaceObjective:
     ):
         """size of the pictures; people trained on; identity and features: frozen networks from images [B,3,S,S] in
         -1..1 to lists of tensors, which eq. 3 and the perceptual term compare, the project's own if not given."""
-        if losses.points and not network.warp:
-            raise ValueError("Points are a loss of flows: set warp in the network's configuration, or points to 0.")
+        if losses.points and not network.photo:
+            raise ValueError("Points are a loss of flows: set photo in the network's configuration, or points to 0.")
         self.networks, self.losses = ICface(network, size, people), losses
         self._frozen = {"identity": identity, "features": features}
 
@@ -176,13 +165,11 @@ class ICfaceObjective:
 
     def parameters(self, phase: str) -> list[dict]:
         names = ("neutralizer", "animator") if phase == "generators" else (phase,)
-        body, heads, flows = [], [], []
-        parts = {"coarse": flows, "colour": heads, "mask": heads, "fine": heads} if self.networks.config.warp else {}
-        for name in names:
-            for key, parameter in self.networks[name].named_parameters():
-                parts.get(key.split(".")[0], body).append(parameter)
-        groups = [(body, 1.0), (heads, self.losses.head_rate), (flows, self.losses.flow_rate)]
-        return [{"params": params, "scale": scale} for params, scale in groups if params]
+        photos = [self.networks[name].photo for name in names if name != "discriminator" and self.networks.config.photo]
+        heads = [group for photo in photos for group in photo.parameters_by_rate()]
+        apart = {id(parameter) for group in heads for parameter in group["params"]}
+        body = [p for name in names for p in self.networks[name].parameters() if id(p) not in apart]
+        return [{"params": body, "scale": 1.0}, *heads]
 
     def terms(self, phase: str, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Named after eq. 5's, with what they are of: N is G_N's image, A is G_A's, x the driving image. None for D
@@ -282,7 +269,7 @@ class ICfaceObjective:
         if losses.pair_neutral:
             found |= self._pair_terms("N", losses.pair_neutral, neutral, batch.neutral)
         if losses.points:
-            found["points_N"] = losses.points * _missed(
+            found["points_N"] = losses.points * missed_beyond_turn(
                 neutral.flow, batch.exact_points, batch.neutral_points, batch.source, rest
             )
         return found
@@ -297,17 +284,23 @@ class ICfaceObjective:
         if losses.pair_target:
             found |= self._pair_terms("A", losses.pair_target, target, batch.target)
         if losses.points:
-            found["points_A"] = losses.points * _missed(
+            found["points_A"] = losses.points * missed_beyond_turn(
                 target.flow, truly, batch.target_points, start.vector, batch.wanted
             )
         return found
 
     def _pair_terms(self, name: str, weight: float, drawn: Drawn, target: Tensor) -> dict[str, Tensor]:
-        """The image's error over that of the picture that the generator works on, and the error of what it drew."""
+        """The image's error over that of the picture that the generator works on, that of the pixels that it moved, and
+        the error of what it drew."""
         given = drawn.given.detach()
-        found = {f"pair_{name}": weight * relative_error(drawn.image, given, target).mean()}
+        if drawn.moved is None:
+            errors = {"pair": relative_error(drawn.image, given, target).mean()}
+        else:
+            errors = moved_errors(drawn, given, target)
+        found = {f"{kind}_{name}": weight * error for kind, error in errors.items()}
         if self.losses.own:
-            found[f"own_{name}"] = self.losses.own * changed_error(drawn.own, given, target)
+            drawn_error = F.l1_loss(drawn.own, target) + changed_error(drawn.own, given, target)
+            found[f"own_{name}"] = self.losses.own * drawn_error / 2
         return found
 
     def _shared_terms(self, name: str, batch: Batch, image: Tensor, asked: Tensor, critic: bool) -> dict[str, Tensor]:
@@ -344,8 +337,3 @@ class ICfaceObjective:
 def _where(condition: Tensor, yes: Shown, no: Shown) -> Shown:
     """Sample by sample, condition bool [B]."""
     return Shown(*(torch.where(condition.view(-1, *[1] * (a.dim() - 1)), a, b) for a, b in zip(yes, no, strict=True)))
-
-
-def _missed(flow: Tensor, points: Tensor, target_points: Tensor, source: Tensor, wanted: Tensor) -> Tensor:
-    """What a flow misses at landmarks over what the turn of a rigid head from `source` to `wanted` misses there."""
-    return missed_points(flow, points, target_points, turned(points, source, wanted), LEAST_MOTION).mean()

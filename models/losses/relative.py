@@ -10,6 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..networks.blocks import turned
+from ..networks.moved_photo import Drawn
+
 LINEAR_FROM = 0.05  # the penalty is quadratic below this difference, so that noise and grain cost little
 LEAST_CHANGE = 0.001  # added to the true change: a pair that hardly differs weighs no more than this allows
 EDGES = 0.5  # weight of the error of the picture's gradients
@@ -39,6 +42,19 @@ def relative_error(generated: Tensor, source: Tensor, target: Tensor) -> Tensor:
     return total
 
 
+def changed_error(drawn: Tensor, given: Tensor, target: Tensor) -> Tensor:
+    """The error of a drawn picture where the pair differs: weights |target - given|, their mean 1 in each sample."""
+    weight = (target - given).abs().mean(1, keepdim=True)
+    weight = weight / (weight.mean((1, 2, 3), keepdim=True) + LEAST_CHANGE)
+    return (weight * (drawn - target).abs()).mean()
+
+
+def moved_errors(drawn: Drawn, given: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Relative errors of a picture with moved pixels and of those pixels alone, means over the batch."""
+    pictures = {"moved": drawn.moved, "pair": drawn.image}
+    return {name: relative_error(picture, given, target).mean() for name, picture in pictures.items()}
+
+
 def missed_points(
     flow: Tensor,
     source_points: Tensor,
@@ -58,3 +74,8 @@ def missed_points(
     at = ((2 * after + 1) / size - 1).unsqueeze(1)
     found = F.grid_sample(flow.float(), at, align_corners=False)[:, :, 0].transpose(1, 2) * (size / 2)
     return (found - true).abs().mean((1, 2)) / (motion.abs().mean((1, 2)) + least * size / 128)
+
+
+def missed_beyond_turn(flow: Tensor, points: Tensor, target_points: Tensor, source: Tensor, wanted: Tensor) -> Tensor:
+    """Mean of `missed_points` where the prior is a rigid head that turns from the vectors `source` to `wanted`."""
+    return missed_points(flow, points, target_points, turned(points, source, wanted)).mean()

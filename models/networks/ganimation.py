@@ -21,7 +21,6 @@ LOUDNESS = 0.1  # of the fine heads' change of colour
 FLOW_LOUDNESS = 0.01  # of the fine heads' flow
 ROUND = 32  # channels: processors take several times as long over a few less
 WAKES = 0.05  # change of a value from which on the gate is open
-FULLY_SYNTHETIC = 0.5  # change of colour, of -1..1, from which on a pixel counts as not the photo's own
 
 
 @dataclass(frozen=True)
@@ -228,4 +227,4 @@ class Animate(nn.Module):
         image = blocks.as_bytes(made.image / 2 + 0.5).permute(0, 2, 3, 1)
         alpha = blocks.as_bytes(blocks.changed(made.image, photo))
         added = (1 - made.attention[:, 0]) * (made.colour - made.base).abs().amax(1)  # [B,S,S]
-        return image, alpha, blocks.as_bytes(added / FULLY_SYNTHETIC)
+        return image, alpha, blocks.as_bytes(added / blocks.FULLY_SYNTHETIC)

@@ -16,13 +16,10 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_POSE, COMMON
 
 from . import blocks
+from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, planes
 
 ATTRIBUTES = len(COMMON)  # sec. 3: three angles and 17 Action Units
 WIDEST = 0.7  # radians, released: -0.7..0.7 become 0..1
-FINE = 0.02  # half image widths for each unit of the fine flow
-MOVED = 3.0  # logit of the mask at the start: what is moved has a share of .95, until what is drawn is of use
-STEEPEST = 5.0  # largest logit: a mask never closes so far that it cannot open again
-QUIET = 0.005  # standard deviation of the mask's first weights
 
 
 @dataclass(frozen=True)
@@ -45,22 +42,8 @@ class ICfaceConfig:
     painted: bool = False  # planes: the change of each attribute, painted where it acts, and the places themselves
     source_vector: bool = False  # G_N is told the photo's own vector, so that its planes hold a change, too
     turn: bool = False  # pictures go through the turn of a rigid head before a generator sees them
-    warp: bool = False  # a generator moves the picture's pixels by a flow, too, and blends them with what it draws
-    pull: float = 1.0  # of the gradient by which a picture's error pulls at the flow: landmarks pull more steadily
     skip: bool = False  # heads see the first convolution's features, too
-
-
-class Drawn(NamedTuple):
-    """What a generator makes, pictures [B,3,S,S] in -1..1. given: what it works on, a picture, turned where heads are;
-    image: the result; own: what it drew pixel by pixel, in the paper the result. With a warp: mask [B,1,S,S], the share
-    of moved pixels in the result, and flow [B,2,S,S] in half image widths, from where each was fetched relative to its
-    own place."""
-
-    given: Tensor
-    image: Tensor
-    own: Tensor
-    mask: Tensor | None = None
-    flow: Tensor | None = None
+    photo: bool = False  # the picture's own pixels, moved, take part; needs painted, source_vector and turn
 
 
 def facial_attributes(vectors: Tensor) -> Tensor:
@@ -97,14 +80,14 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         w, pixels = config.width, config.fold**2
-        planes = blocks.PAINTED + blocks.MAPS if config.painted else ATTRIBUTES
+        told = PLANES if config.painted else ATTRIBUTES
         before = config.norm if config.stem_norm else "none"
         wide = nn.ReflectionPad2d(config.kernel // 2)
 
         def convolution(kind: type, a: int, b: int, norm: str, *shape: int, **more: int) -> list[nn.Module]:
             return [kind(a, b, *shape, bias=norm == "none", **more), blocks.normalised(b, norm), nn.ReLU()]
 
-        self.stem = nn.Sequential(wide, *convolution(nn.Conv2d, 3 * pixels + planes, w, before, config.kernel))
+        self.stem = nn.Sequential(wide, *convolution(nn.Conv2d, 3 * pixels + told, w, before, config.kernel))
         self.down, self.up = nn.Sequential(), nn.ModuleList()
         for i in range(config.downs):
             self.down.extend(convolution(nn.Conv2d, w << i, 2 * w << i, before, 3, 2, 1))
@@ -116,27 +99,21 @@ class Generator(nn.Module):
         self.colour = nn.Sequential(wide, nn.Conv2d(seen, 3 * pixels, config.kernel))
         if config.init_std is not None:
             self.apply(lambda module: _normal(module, config.init_std))
-        if config.warp:
-            self.coarse = blocks.FlowHead(2 * w + planes)
-            self.fine = blocks.FlowHead(seen, FINE)
-            self.mask = nn.Conv2d(seen, pixels, 3, padding=1)
-            nn.init.normal_(self.mask.weight, std=QUIET)
-            nn.init.zeros_(self.mask.bias)
+        if config.photo:
+            self.photo = MovedPhoto(2 * w, seen, config.fold)
 
     def forward(self, image: Tensor, have: Tensor, wanted: Tensor, points: Tensor | None = None) -> Drawn:
         """image [B,3,S,S]; the vector [B,20] that it shows, as far as it is known, and the one wanted; its landmarks
         [B,478,3] where planes are painted or heads turned."""
-        config, size, turn = self.config, image.shape[-1], None
+        config, size, picture, places = self.config, image.shape[-1], image, points
         if config.turn:
-            turn = blocks.enlarged(blocks.rigid_flow(points, have, wanted, size), size)
-            points = blocks.turned(points, have, wanted)
-        picture = image if turn is None else blocks.warp(image, turn)
+            turn = blocks.rigid_flow(points, have, wanted, size)
+            picture, places = blocks.warp(image, blocks.enlarged(turn, size)), blocks.turned(points, have, wanted)
         if config.painted:
-            maps = blocks.place_maps(points, size, config.fold)
-            planes = torch.cat([blocks.painted(wanted - have, maps), maps], 1)
+            painted = planes(wanted - have, places, size, size // config.fold)
         else:  # sec. 3: the attribute vector is spatially replicated
-            planes = blocks.constant_planes(facial_attributes(wanted), size // config.fold)
-        joined = torch.cat([F.pixel_unshuffle(picture, config.fold), planes], 1)  # L, [B,23,S,S] in the paper
+            painted = blocks.constant_planes(facial_attributes(wanted), size // config.fold)
+        joined = torch.cat([F.pixel_unshuffle(picture, config.fold), painted], 1)  # L, [B,23,S,S] in the paper
         first = self.stem(joined)
         features = self.blocks(self.down(first))  # [B,4w,S/4,S/4]
         for double in self.up:
@@ -144,20 +121,10 @@ class Generator(nn.Module):
         if config.skip:
             features = torch.cat([features, first], 1)
         own = torch.tanh(F.pixel_shuffle(self.colour(features).float(), config.fold))  # [B,3,S,S]
-        if not config.warp:
-            return Drawn(picture, own, own)
-        coarse = self.coarse(torch.cat([before, F.avg_pool2d(planes, 2)], 1))  # [B,2,S/2,S/2]
-        flow = blocks.enlarged(coarse, size) + blocks.enlarged(self.fine(features), size)
-        flow = _followed(flow, turn)
-        pulled = torch.lerp(flow.detach(), flow, config.pull)
-        logit = F.pixel_shuffle(self.mask(features).float(), config.fold)
-        mask = torch.sigmoid(STEEPEST * torch.tanh((logit + MOVED) / STEEPEST))
-        return Drawn(picture, own + mask * (blocks.warp(image, pulled) - own), own, mask, flow)
-
-
-def _followed(flow: Tensor, turn: Tensor | None) -> Tensor:
-    """The one flow that fetches what `flow` fetches from a picture that went through `turn`."""
-    return flow if turn is None else flow + blocks.warp(turn, flow)
+        if not config.photo:
+            return Drawn(own, own, given=picture)
+        drawn = self.photo(own, before, F.avg_pool2d(painted, 2), features, Photo(image, points, have), wanted)
+        return drawn._replace(given=picture)
 
 
 class Judged(NamedTuple):
@@ -223,8 +190,11 @@ class ICface(nn.ModuleDict):
     """The networks by the paper's names, and its two stages (sec. 3)."""
 
     def __init__(self, config: ICfaceConfig, size: int, people: int):
-        """size: of the pictures, 128 in sec. 4; people: as many as are trained on, 939 in the released code."""
+        """size: of the pictures, 128 in sec. 4; people: as many as are trained on, 939 in the released code. Raises
+        ValueError for moved pixels without what says how they move."""
         super().__init__()
+        if config.photo and not (config.painted and config.source_vector and config.turn):
+            raise ValueError("ICface moves pixels by what changes: with photo set painted, source_vector and turn.")
         self.config, self.size = config, size
         if config.neutralizer:
             self["neutralizer"] = Generator(config)
@@ -275,10 +245,10 @@ class Encode(nn.Module):
         drawn, face = self.networks.neutralise(Shown(image, landmarks, source_vector))
         if drawn is None:
             share = torch.ones_like(image[:, :1])
-        elif drawn.mask is None or not self.photo:
+        elif drawn.share is None or not self.photo:
             face, share = face._replace(image=drawn.own), torch.zeros_like(image[:, :1])
         else:
-            share = drawn.mask
+            share = drawn.share
         return *face, share
 
 
@@ -304,8 +274,8 @@ class Animate(nn.Module):
         )
         drawn = self.networks.animate(face, attributes)
         image, share = drawn.own, torch.zeros_like(drawn.own[:, 0])
-        if drawn.mask is not None and self.photo:
+        if drawn.share is not None and self.photo:
             image = drawn.image
-            share = (drawn.mask * blocks.warp(photo_share.expand(batch, -1, -1, -1), drawn.flow))[:, 0]
+            share = (drawn.share * blocks.warp(photo_share.expand(batch, -1, -1, -1), drawn.flow))[:, 0]
         pixels = blocks.as_bytes(image / 2 + 0.5).permute(0, 2, 3, 1)
         return pixels, self.alpha.expand(batch, -1, -1), blocks.as_bytes(1 - share)

@@ -1,4 +1,4 @@
-"""What a decoder of codes may add to its own picture: the photo's pixels, moved. A switch adds it, no paper has it."""
+"""What a generator may add to its own picture: the photo's pixels, moved and tinted. A switch, in no paper."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .blocks import BORDER, MAPS, PAINTED, FlowHead, as_bytes, changed, enlarged, painted, place_maps, rigid_flow, warp
+from . import blocks
+from .blocks import BORDER, MAPS, PAINTED, FlowHead, as_bytes, enlarged, painted, place_maps
 
 FINE = 0.01  # half image widths for each unit of the fine flow head
 FULL = (
     0.1  # of a unit, or radians: a change this large is played whole, smaller ones in proportion, none is exactly none
 )
 OPEN = 3.0  # logit of the mask at the start: what the decoder draws is not yet worth seeing
+LOUDNESS = 0.1  # of the fine head's change of colour
 STEEPEST = 4.0  # largest logit: a mask never shuts so far that it cannot learn to open
 
 
@@ -33,16 +35,18 @@ def mixed(one: Tensor, other: Tensor, shares: Tensor) -> Tensor:
 
 
 class Drawn(NamedTuple):
-    """image [B,3,S,S] in -1..1, the result; own: the decoder's own picture, every pixel drawn. Where the photo's pixels
-    are moved into it: mask [B,1,S,S], 1 = the photo's; moved [B,3,S,S]: the photo along flow [B,2,S,S]; played [B,1]:
-    how far the decoder is used at all, 0 where nothing is to change."""
+    """image [B,3,S,S] in -1..1, the result; own: the generator's own picture, every pixel drawn. Where the photo's
+    pixels are moved into it: mask [B,1,S,S], 1 = the photo's; moved [B,3,S,S]: the photo along flow [B,2,S,S] (half
+    image widths, from where each pixel is fetched), its colours changed; share [B,1,S,S]: how far a pixel still is the
+    photo's. given: the picture that it worked on, where that is not the photo as it stands."""
 
     image: Tensor
     own: Tensor
     mask: Tensor | None = None
     moved: Tensor | None = None
     flow: Tensor | None = None
-    played: Tensor | None = None
+    share: Tensor | None = None
+    given: Tensor | None = None
 
 
 PLANES = PAINTED + MAPS  # what `planes` holds
@@ -56,8 +60,9 @@ def planes(values: Tensor, points: Tensor, size: int, side: int) -> Tensor:
 
 
 class MovedPhoto(nn.Module):
-    """image = m W(photo) + (1 - m) own. The flow is the rigid turn of the head plus a learnt coarse part (features and
-    painted planes) plus a learnt fine one; mask and fine flow come from the decoder's last features.
+    """image = m (W(photo) + change) + (1 - m) own. The flow is the rigid turn of the head plus a learnt coarse part
+    (features and painted planes) plus a learnt fine one; mask, fine flow and change of colour come from the generator's
+    last features.
 
     The mixture chooses between two pictures and teaches `own` nothing: errors over the size of a small change would
     drown what else it learns from.
@@ -68,7 +73,7 @@ class MovedPhoto(nn.Module):
         super().__init__()
         self.shuffle = shuffle
         self.coarse = FlowHead(coarse + PLANES)
-        self.fine = nn.Conv2d(fine, 3 * shuffle**2, 3, padding=1)
+        self.fine = nn.Conv2d(fine, 6 * shuffle**2, 3, padding=1)
         nn.init.normal_(self.fine.weight, std=0.005)
         nn.init.zeros_(self.fine.bias)
 
@@ -76,17 +81,19 @@ class MovedPhoto(nn.Module):
         """own [B,3,S,S], coarse [B,C,h,w], planes [B,PLANES,h,w], fine [B,C',S/shuffle,S/shuffle], wanted [B,20]."""
         size = own.shape[-1]
         image = photo.image.float().expand(own.shape[0], -1, -1, -1)
-        change = (wanted - photo.vector).abs().amax(1, keepdim=True)  # [B,1]
-        played = (change / FULL).clamp(max=1)[:, :, None, None]  # [B,1,1,1]
-        head = F.pixel_shuffle(self.fine(fine), self.shuffle).float()  # [B,3,S,S]
-        learnt = enlarged(self.coarse(torch.cat([coarse, planes], 1)), size) + FINE * head[:, :2]
-        turn = rigid_flow(photo.points, photo.vector, wanted, size, size // coarse.shape[-1])
+        asked = (wanted - photo.vector).abs().amax(1)
+        played = (asked / FULL).clamp(max=1).view(-1, 1, 1, 1)
+        way, logit, change = F.pixel_shuffle(self.fine(fine), self.shuffle).float().split((2, 1, 3), 1)  # [B,.,S,S]
+        learnt = enlarged(self.coarse(torch.cat([coarse, planes], 1)), size) + FINE * way
+        turn = blocks.rigid_flow(photo.points, photo.vector, wanted, size, size // coarse.shape[-1])
         flow = played * learnt + enlarged(turn, size)
-        moved = warp(image, flow)
-        logit = STEEPEST * torch.tanh((head[:, 2:] + OPEN) / STEEPEST)
+        change = 2 * played * torch.tanh(LOUDNESS * change)
+        moved = blocks.warp(image, flow) + change
+        logit = STEEPEST * torch.tanh((logit + OPEN) / STEEPEST)
         mask = 1 - played * torch.sigmoid(-logit)
         image = own.detach() + mask * (moved - own.detach())
-        return Drawn(image, own, mask, moved, flow, played.flatten(1))
+        share = mask * (1 - change.abs().amax(1, keepdim=True) / blocks.FULLY_SYNTHETIC).clamp(min=0)
+        return Drawn(image, own, mask, moved, flow, share)
 
     def parameters_by_rate(self) -> list[dict]:
         """Parameter groups with their shares of the body's learning rate: Adam moves all weights of a wide head at
@@ -101,8 +108,8 @@ def as_frames(drawn: Drawn, photo: Tensor, moved: bool) -> tuple[Tensor, Tensor,
     """What an animator graph gives, of one source photo [1,3,S,S]: image uint8 [B,S,S,3], alpha and synthetic uint8
     [B,S,S]. moved: with the photo's pixels, pasted where something changed; else the decoder's own picture, pasted
     whole."""
-    if moved and drawn.mask is not None:
-        image, alpha, own = drawn.image, changed(drawn.image, photo), 1 - drawn.mask[:, 0]
+    if moved and drawn.share is not None:
+        image, alpha, own = drawn.image, blocks.changed(drawn.image, photo), 1 - drawn.share[:, 0]
     else:
         image, alpha, own = drawn.own, faded(drawn.own), torch.ones_like(drawn.own[:, 0])
     return as_bytes(image / 2 + 0.5).permute(0, 2, 3, 1), as_bytes(alpha), as_bytes(own)

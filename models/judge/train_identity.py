@@ -41,7 +41,7 @@ class IdentityTraining:
 PRESETS = {
     "paper": IdentityTraining(rounds=2000, steps=100, batch=128, margin=0.0),
     "h200": IdentityTraining(rounds=400, batch=256),
-    "cpu": IdentityTraining(network=IdentityConfig(width=0.25, embedding=128)),
+    "cpu": IdentityTraining(rounds=24, network=IdentityConfig(width=0.25, embedding=128)),
     "smoke": IdentityTraining(rounds=2, steps=3, batch=8, network=IdentityConfig(width=0.1, embedding=16)),
 }
 

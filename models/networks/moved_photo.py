@@ -38,7 +38,8 @@ class Drawn(NamedTuple):
     """image [B,3,S,S] in -1..1, the result; own: the generator's own picture, every pixel drawn. Where the photo's
     pixels are moved into it: mask [B,1,S,S], 1 = the photo's; moved [B,3,S,S]: the photo along flow [B,2,S,S] (half
     image widths, from where each pixel is fetched), its colours changed; share [B,1,S,S]: how far a pixel still is the
-    photo's. given: the picture that it worked on, where that is not the photo as it stands."""
+    photo's; played [B,1]: how far the generator is used at all, 0 where nothing is to change. given: the picture that
+    it worked on, where that is not the photo as it stands."""
 
     image: Tensor
     own: Tensor
@@ -46,6 +47,7 @@ class Drawn(NamedTuple):
     moved: Tensor | None = None
     flow: Tensor | None = None
     share: Tensor | None = None
+    played: Tensor | None = None
     given: Tensor | None = None
 
 
@@ -93,7 +95,7 @@ class MovedPhoto(nn.Module):
         mask = 1 - played * torch.sigmoid(-logit)
         image = own.detach() + mask * (moved - own.detach())
         share = mask * (1 - change.abs().amax(1, keepdim=True) / blocks.FULLY_SYNTHETIC).clamp(min=0)
-        return Drawn(image, own, mask, moved, flow, share)
+        return Drawn(image, own, mask, moved, flow, share, played.flatten(1))
 
     def parameters_by_rate(self) -> list[dict]:
         """Parameter groups with their shares of the body's learning rate: Adam moves all weights of a wide head at

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -24,9 +23,10 @@ from addon.core.errors import ZygomaError
 from addon.core.faces import FaceReader
 
 from . import checkpoint as checkpoints
-from .networks.icface import ICface, ICfaceConfig, Shown
+from .networks.icface import ICface, Shown
 from .sheet import Cell, save, sheet
 from .subjects import Subject, from_people, from_photos
+from .trained import Trained, load_trained
 
 REGIONS = {"pose": "Head", "brows": "Brows", "eyes": "Eyes", "nose": "Nose", "mouth": "Mouth"}  # parts: regions
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a unit
@@ -34,24 +34,12 @@ TURNS = (-0.5, -0.25, 0.0, 0.25, 0.5)  # radians
 SOURCES, DRIVERS = 4, 4  # of a dataset, unless told otherwise
 
 
-@dataclass(frozen=True)
-class Model:
-    """Trained networks and the crop that they were trained on: its side in pixels and in face heights."""
-
-    networks: ICface
-    size: int
-    side: float
-
-
-def load(path: Path) -> Model:
+def load(path: Path) -> Trained:
     """Raises CheckpointError where the file is no checkpoint of ICface."""
-    kept = checkpoints.load(path)
-    checkpoints.must_match(kept, system="icface")
-    training, config = kept.facts["training"], ICfaceConfig(**kept.facts["network"])
-    people = len(kept.group(checkpoints.NETWORKS)["discriminator.person.bias"])
-    networks = ICface(config, training["size"], people).eval().requires_grad_(False)
-    checkpoints.load_weights(kept, networks)
-    return Model(networks, training["size"], training["side"])
+    trained = load_trained(path)
+    checkpoints.must_match(trained.checkpoint, system="icface")
+    trained.networks.requires_grad_(False)
+    return trained
 
 
 # The paper's uses
@@ -98,7 +86,7 @@ def turned(networks: ICface, source: Subject, angle: str, turns: Sequence[float]
 # Sheets
 
 
-def reenact_sheet(model: Model, sources: Sequence[Subject], drivers: Sequence[Sequence[Subject]]) -> list[list[Cell]]:
+def reenact_sheet(model: Trained, sources: Sequence[Subject], drivers: Sequence[Sequence[Subject]]) -> list[list[Cell]]:
     """Figure 3: of each source the photo, then its own drivers and what it shows of them."""
     rows = []
     for source, own in zip(sources, drivers, strict=True):
@@ -108,7 +96,7 @@ def reenact_sheet(model: Model, sources: Sequence[Subject], drivers: Sequence[Se
     return rows
 
 
-def edit_sheet(model: Model, sources: Sequence[Subject], attributes: Sequence[str]) -> list[list[Cell]]:
+def edit_sheet(model: Trained, sources: Sequence[Subject], attributes: Sequence[str]) -> list[list[Cell]]:
     """Of each source and attribute: the photo, then the attribute at several strengths, all else as in the photo."""
     rows = []
     for source in sources:
@@ -121,7 +109,7 @@ def edit_sheet(model: Model, sources: Sequence[Subject], attributes: Sequence[st
     return rows
 
 
-def mix_sheet(model: Model, sources: Sequence[Subject], parts: Mapping[str, Subject]) -> list[list[Cell]]:
+def mix_sheet(model: Trained, sources: Sequence[Subject], parts: Mapping[str, Subject]) -> list[list[Cell]]:
     """Figure 4: of each source the photo, each part alone from its driver, and all of them together."""
     rows = [[("", None), *((f"{part}: {driver.name}", driver.image) for part, driver in parts.items())]]
     for source in sources:
@@ -133,7 +121,7 @@ def mix_sheet(model: Model, sources: Sequence[Subject], parts: Mapping[str, Subj
     return rows
 
 
-def views_sheet(model: Model, people: Sequence[Sequence[Subject]]) -> list[list[Cell]]:
+def views_sheet(model: Trained, people: Sequence[Sequence[Subject]]) -> list[list[Cell]]:
     """Figures 5 and 7: of each person its photos and their neutral faces, then the first photo turned."""
     rows = []
     for photos in people:

@@ -343,7 +343,7 @@ class Log:
 def start_from(path: Path, networks: nn.Module) -> None:
     """Weights of another run's checkpoint, or of a pack that was exported from the same architecture."""
     if path.is_dir():
-        from .export import weights_of_pack
+        from .trained import weights_of_pack
 
         networks.load_state_dict(weights_of_pack(path, networks), strict=False)
     else:

@@ -22,12 +22,12 @@ from torch import Tensor
 from addon.core.errors import ZygomaError
 from addon.core.faces import FaceReader
 
-from .export import load_trained
 from .networks.aipgan import Aipgan, Expression, Identity
 from .networks.eggan import Eggan
 from .networks.moved_photo import Drawn, Photo, mixed
 from .sheet import Cell, save, sheet
 from .subjects import Subject, from_people, from_photos
+from .trained import load_trained
 
 SOURCES, DRIVERS = 4, 4  # of a dataset, unless told otherwise
 STEPS = 7  # of a way from one end to the other

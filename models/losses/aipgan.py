@@ -20,10 +20,10 @@ from addon.core.attributes import AT_POSE, COMMON
 from ..batch import Batch
 from ..networks.aipgan import BASIC, Aipgan, AipganConfig, Attended, Expression, Identity
 from ..networks.blocks import POSE_GAIN, UNITS
-from ..networks.moved_photo import Drawn, Photo
+from ..networks.moved_photo import Drawn, Photo, by_rate
 from ..networks.vgg import Stages, load_features
 from .objective import Generated
-from .relative import changed_error, missed_beyond_turn, moved_errors
+from .relative import changed_error, missed_beyond_turn, pair_errors
 
 # The six basic expressions of eq. 1 as units (Ekman, Friesen: EMFACS); synthetic people have vectors, not labels.
 EXPRESSIONS: dict[str, tuple[str, ...]] = {
@@ -180,11 +180,7 @@ class AipganObjective:
             "discriminator": ("D",),
             "generator": ("G_es", "G_et", "G_de", "express"),
         }[phase]
-        moves = "G_de" in names and self.networks.config.photo
-        heads = self.networks["G_de"].photo.parameters_by_rate() if moves else []
-        apart = {id(parameter) for group in heads for parameter in group["params"]}
-        body = [p for name in names for p in self.networks[name].parameters() if id(p) not in apart]
-        return [{"params": body, "scale": 1.0}, *heads]
+        return by_rate(self.networks[name] for name in names)
 
     def terms(self, phase: str, batch: Batch, progress: float) -> dict[str, Tensor]:
         opposed = progress >= self.losses.adversarial_from
@@ -258,7 +254,7 @@ class AipganObjective:
         if losses.changed:
             found["changed"] = losses.changed * changed_error(own, batch.image, batch.target)
         if losses.pair:
-            errors = moved_errors(drawn, batch.image, batch.target)
+            errors = pair_errors(drawn, batch.image, batch.target)
             found |= {name: losses.pair * error for name, error in errors.items()}
         if losses.points:
             found["points"] = losses.points * missed_beyond_turn(

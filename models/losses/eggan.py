@@ -19,10 +19,10 @@ from addon.core.attributes import AT_POSE, COMMON
 
 from ..batch import Batch
 from ..networks.eggan import LEVELS, Eggan, EgganConfig, Encoded
-from ..networks.moved_photo import Drawn, Photo
+from ..networks.moved_photo import Drawn, Photo, by_rate
 from ..networks.vgg import load_features
 from .objective import Generated
-from .relative import changed_error, missed_beyond_turn, moved_errors
+from .relative import changed_error, missed_beyond_turn, pair_errors
 
 PERCEPTUAL_LAYER = 3  # eq. 5
 MS_SSIM_SCALES = 5
@@ -150,10 +150,7 @@ class EgganObjective:
             case "critics":
                 both = [*networks["D_z"].parameters(), *networks["D_img"].parameters()]
                 return [{"params": both, "scale": 1.0}]
-        heads = networks["G"].photo.parameters_by_rate() if networks.config.photo else []
-        apart = {id(parameter) for group in heads for parameter in group["params"]}
-        body = [p for name in ("E", "G") for p in networks[name].parameters() if id(p) not in apart]
-        groups = [{"params": body, "scale": 1.0}, *heads]
+        groups = by_rate((networks["E"], networks["G"]))
         if self.losses.units and self.losses.classifier_follows:
             groups.append({"params": list(networks["C_exp"].parameters()), "scale": 2.0})
         return groups
@@ -220,7 +217,7 @@ class EgganObjective:
         if losses.changed:
             found["changed"] = losses.changed * changed_error(drawn.own, batch.image, batch.target)
         if losses.pair:
-            errors = moved_errors(drawn, batch.image, batch.target)
+            errors = pair_errors(drawn, batch.image, batch.target)
             found |= {name: losses.pair * error for name, error in errors.items()}
         if losses.points:
             found["points"] = losses.points * missed_beyond_turn(

@@ -20,9 +20,10 @@ from addon.core.attributes import AT_POSE
 from ..batch import Batch
 from ..judge import identity as identity_judge
 from ..networks.icface import Drawn, ICface, ICfaceConfig, Shown, facial_attributes
+from ..networks.moved_photo import by_rate
 from ..networks.vgg import load_features
 from .objective import Generated
-from .relative import changed_error, missed_beyond_turn, moved_errors, relative_error
+from .relative import changed_error, missed_beyond_turn, pair_errors
 
 POSE_NOISE = 0.2  # radians for each unit of noise
 VGG19_LAYERS = (1, 3, 5, 9, 13)  # released: relu1_1, relu2_1, relu3_1, relu4_1, relu5_1
@@ -165,11 +166,7 @@ class ICfaceObjective:
 
     def parameters(self, phase: str) -> list[dict]:
         names = ("neutralizer", "animator") if phase == "generators" else (phase,)
-        photos = [self.networks[name].photo for name in names if name != "discriminator" and self.networks.config.photo]
-        heads = [group for photo in photos for group in photo.parameters_by_rate()]
-        apart = {id(parameter) for group in heads for parameter in group["params"]}
-        body = [p for name in names for p in self.networks[name].parameters() if id(p) not in apart]
-        return [{"params": body, "scale": 1.0}, *heads]
+        return by_rate(self.networks[name] for name in names)
 
     def terms(self, phase: str, batch: Batch, progress: float) -> dict[str, Tensor]:
         """Named after eq. 5's, with what they are of: N is G_N's image, A is G_A's, x the driving image. None for D
@@ -293,10 +290,7 @@ class ICfaceObjective:
         """The image's error over that of the picture that the generator works on, that of the pixels that it moved, and
         the error of what it drew."""
         given = drawn.given.detach()
-        if drawn.moved is None:
-            errors = {"pair": relative_error(drawn.image, given, target).mean()}
-        else:
-            errors = moved_errors(drawn, given, target)
+        errors = pair_errors(drawn, given, target)
         found = {f"{kind}_{name}": weight * error for kind, error in errors.items()}
         if self.losses.own:
             drawn_error = F.l1_loss(drawn.own, target) + changed_error(drawn.own, given, target)

@@ -49,10 +49,12 @@ def changed_error(drawn: Tensor, given: Tensor, target: Tensor) -> Tensor:
     return (weight * (drawn - target).abs()).mean()
 
 
-def moved_errors(drawn: Drawn, given: Tensor, target: Tensor) -> dict[str, Tensor]:
-    """Relative errors of a picture with moved pixels and of those pixels alone, means over the batch."""
+def pair_errors(drawn: Drawn, given: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """Relative errors of a picture and, where pixels were moved into it, of those alone; means over the batch."""
     pictures = {"moved": drawn.moved, "pair": drawn.image}
-    return {name: relative_error(picture, given, target).mean() for name, picture in pictures.items()}
+    return {
+        name: relative_error(picture, given, target).mean() for name, picture in pictures.items() if picture is not None
+    }
 
 
 def missed_points(

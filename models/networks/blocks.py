@@ -256,6 +256,7 @@ def rigid_flow(
 
 
 GREY_LEVEL = 2 / 255  # of pictures in -1..1
+LOUDNESS = 0.1  # of a head that changes a picture's colours
 FULLY_SYNTHETIC = 0.5  # change of colour, of -1..1, from which on a pixel counts as not the photo's own
 REACH = 0.03  # of the crop's side: how far round a changed pixel the crop is pasted, and over which it fades
 BORDER = 0.04  # of the crop's side: over which all fades towards its edge

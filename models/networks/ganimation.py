@@ -17,7 +17,6 @@ from addon.core.attributes import AT_POSE, COMMON
 
 from . import blocks
 
-LOUDNESS = 0.1  # of the fine heads' change of colour
 FLOW_LOUDNESS = 0.01  # of the fine heads' flow
 ROUND = 32  # channels: processors take several times as long over a few less
 WAKES = 0.05  # change of a value from which on the gate is open
@@ -165,7 +164,7 @@ class Generator(nn.Module):
         if flow is not None:
             base = blocks.warp(photo, flow)
 
-        colour = base + 2 * torch.tanh(LOUDNESS * colour) if config.change else torch.tanh(colour)
+        colour = base + 2 * torch.tanh(blocks.LOUDNESS * colour) if config.change else torch.tanh(colour)
         if config.mask_limit:
             logit = config.mask_limit * torch.tanh(logit / config.mask_limit)
         attention = 1 - gate * (1 - torch.sigmoid(logit))

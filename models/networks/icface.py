@@ -105,10 +105,10 @@ class Generator(nn.Module):
     def forward(self, image: Tensor, have: Tensor, wanted: Tensor, points: Tensor | None = None) -> Drawn:
         """image [B,3,S,S]; the vector [B,20] that it shows, as far as it is known, and the one wanted; its landmarks
         [B,478,3] where planes are painted or heads turned."""
-        config, size, picture, places = self.config, image.shape[-1], image, points
+        config, size, picture, places, turn = self.config, image.shape[-1], image, points, None
         if config.turn:
-            turn = blocks.rigid_flow(points, have, wanted, size)
-            picture, places = blocks.warp(image, blocks.enlarged(turn, size)), blocks.turned(points, have, wanted)
+            turn = blocks.enlarged(blocks.rigid_flow(points, have, wanted, size), size)
+            picture, places = blocks.warp(image, turn), blocks.turned(points, have, wanted)
         if config.painted:
             painted = planes(wanted - have, places, size, size // config.fold)
         else:  # sec. 3: the attribute vector is spatially replicated
@@ -123,7 +123,8 @@ class Generator(nn.Module):
         own = torch.tanh(F.pixel_shuffle(self.colour(features).float(), config.fold))  # [B,3,S,S]
         if not config.photo:
             return Drawn(own, own, given=picture)
-        drawn = self.photo(own, before, F.avg_pool2d(painted, 2), features, Photo(image, points, have), wanted)
+        photo = Photo(image, points, have)
+        drawn = self.photo(own, before, F.avg_pool2d(painted, 2), features, photo, wanted, turn)
         return drawn._replace(given=picture)
 
 

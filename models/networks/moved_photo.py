@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -12,11 +13,9 @@ from . import blocks
 from .blocks import BORDER, MAPS, PAINTED, FlowHead, as_bytes, enlarged, painted, place_maps
 
 FINE = 0.01  # half image widths for each unit of the fine flow head
-FULL = (
-    0.1  # of a unit, or radians: a change this large is played whole, smaller ones in proportion, none is exactly none
-)
+FULL = 0.1  # of a unit, or radians: a change this large is played whole, smaller ones in proportion
 OPEN = 3.0  # logit of the mask at the start: what the decoder draws is not yet worth seeing
-LOUDNESS = 0.1  # of the fine head's change of colour
+COARSE_RATE, FINE_RATE = 0.4, 0.1  # shares of the learning rate
 STEEPEST = 4.0  # largest logit: a mask never shuts so far that it cannot learn to open
 
 
@@ -79,17 +78,29 @@ class MovedPhoto(nn.Module):
         nn.init.normal_(self.fine.weight, std=0.005)
         nn.init.zeros_(self.fine.bias)
 
-    def forward(self, own: Tensor, coarse: Tensor, planes: Tensor, fine: Tensor, photo: Photo, wanted: Tensor) -> Drawn:
-        """own [B,3,S,S], coarse [B,C,h,w], planes [B,PLANES,h,w], fine [B,C',S/shuffle,S/shuffle], wanted [B,20]."""
+    def forward(
+        self,
+        own: Tensor,
+        coarse: Tensor,
+        planes: Tensor,
+        fine: Tensor,
+        photo: Photo,
+        wanted: Tensor,
+        turn: Tensor | None = None,
+    ) -> Drawn:
+        """own [B,3,S,S], coarse [B,C,h,w], planes [B,PLANES,h,w], fine [B,C',S/shuffle,S/shuffle], wanted [B,20];
+        turn: the flow [B,2,S,S] of the head's rigid turn, where it is known already."""
         size = own.shape[-1]
         image = photo.image.float().expand(own.shape[0], -1, -1, -1)
         asked = (wanted - photo.vector).abs().amax(1)
         played = (asked / FULL).clamp(max=1).view(-1, 1, 1, 1)
         way, logit, change = F.pixel_shuffle(self.fine(fine), self.shuffle).float().split((2, 1, 3), 1)  # [B,.,S,S]
         learnt = enlarged(self.coarse(torch.cat([coarse, planes], 1)), size) + FINE * way
-        turn = blocks.rigid_flow(photo.points, photo.vector, wanted, size, size // coarse.shape[-1])
-        flow = played * learnt + enlarged(turn, size)
-        change = 2 * played * torch.tanh(LOUDNESS * change)
+        if turn is None:
+            rigid = blocks.rigid_flow(photo.points, photo.vector, wanted, size, size // coarse.shape[-1])
+            turn = enlarged(rigid, size)
+        flow = played * learnt + turn
+        change = 2 * played * torch.tanh(blocks.LOUDNESS * change)
         moved = blocks.warp(image, flow) + change
         logit = STEEPEST * torch.tanh((logit + OPEN) / STEEPEST)
         mask = 1 - played * torch.sigmoid(-logit)
@@ -97,13 +108,20 @@ class MovedPhoto(nn.Module):
         share = mask * (1 - change.abs().amax(1, keepdim=True) / blocks.FULLY_SYNTHETIC).clamp(min=0)
         return Drawn(image, own, mask, moved, flow, share, played.flatten(1))
 
-    def parameters_by_rate(self) -> list[dict]:
-        """Parameter groups with their shares of the body's learning rate: Adam moves all weights of a wide head at
-        once, and its output jumps."""
-        return [
-            {"params": list(self.coarse.parameters()), "scale": 0.4},
-            {"params": list(self.fine.parameters()), "scale": 0.1},
-        ]
+
+def by_rate(networks: Iterable[nn.Module]) -> list[dict]:
+    """Parameter groups of networks that learn together, with their shares of the learning rate: the heads that move a
+    photo learn more slowly. Adam moves all weights of a wide head at once, and its output jumps."""
+    modules = list(networks)
+    moved = [part for module in modules for part in module.modules() if isinstance(part, MovedPhoto)]
+    heads = [
+        {"params": list(head.parameters()), "scale": scale}
+        for photo in moved
+        for head, scale in ((photo.coarse, COARSE_RATE), (photo.fine, FINE_RATE))
+    ]
+    apart = {id(parameter) for group in heads for parameter in group["params"]}
+    body = [p for module in modules for p in module.parameters() if id(p) not in apart]
+    return [{"params": body, "scale": 1.0}, *heads]
 
 
 def as_frames(drawn: Drawn, photo: Tensor, moved: bool) -> tuple[Tensor, Tensor, Tensor]:

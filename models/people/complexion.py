@@ -59,7 +59,7 @@ class Complexion:
     oil: float  # shine on forehead, nose and cheekbones
     pores: float
     wrinkles: float  # of age
-    folds: tuple[float, ...]  # each kind's share of them, in the order of skin_map.FOLDS
+    folds: tuple[float, ...]  # each kind's share of them, in the order of folds.FOLDS
     stubble: float  # shade of shaven hair
     # Lips.
     lip_blood: float  # share of the dermis

@@ -20,11 +20,12 @@ from . import cycles_materials as materials
 from .camera import Camera
 from .eye_map import paint_eye
 from .eye_map import place as place_on_eye
+from .folds import thrown_folds
 from .head import EYES, SKIN, TONGUE, Head, Posed
 from .light import Light
 from .parts import Part
 from .person import Locks, Person
-from .skin_map import Atlas, paint, place, thrown_folds
+from .skin_map import Atlas, paint, place
 
 SAMPLES = 24
 GAIN = 0.5  # of the film, so that highlights up to 2 are kept

@@ -7,6 +7,7 @@ import numpy as np
 
 from .complexion import Complexion
 from .head import IRIS
+from .smooth_step import smooth_step
 
 SIZE = 512
 WIDEST = 1.6  # radians from straight ahead that the picture's edge stands for
@@ -30,22 +31,17 @@ def paint_eye(skin: Complexion, fleck: float) -> np.ndarray:
     r, turn = angle / IRIS, np.arctan2(y, x)  # r = 1 at the limbus
     fine = _around(rng, turn, r, 90, 3) + 0.6 * _around(rng, turn, r, 200, 2)
     collarette = skin.pupil + 0.22 + 0.06 * _around(rng, turn, 0 * r, 14, 1)
-    outer = _step(r, collarette - 0.08, collarette + 0.14)[..., None]
+    outer = smooth_step(r, collarette - 0.08, collarette + 0.14)[..., None]
     iris = np.array(skin.iris_inner) + (np.array(skin.iris) - skin.iris_inner) * outer
     iris = iris * np.exp(0.40 * skin.iris_contrast * fine)[..., None]
-    iris = iris * (1.2 - 0.3 * _step(r, 0.35, 0.8) - skin.limbus * _step(r, 0.80, 1.0) * 0.9)[..., None]
+    iris = iris * (1.2 - 0.3 * smooth_step(r, 0.35, 0.8) - skin.limbus * smooth_step(r, 0.80, 1.0) * 0.9)[..., None]
     veins = np.exp(-((_field(rng, 26) / 0.07) ** 2)) * np.clip(0.5 + 0.7 * _field(rng, 5), 0, 1)
-    red = np.clip(_step(angle, 0.5, 1.3) * (0.35 + (0.3 + skin.veins) * veins), 0, 1)[..., None]
+    red = np.clip(smooth_step(angle, 0.5, 1.3) * (0.35 + (0.3 + skin.veins) * veins), 0, 1)[..., None]
     white = np.array(skin.sclera) * (1 - red * np.array([0.07, 0.34, 0.40]))
-    colour = iris + (white - iris) * _step(r, 0.93, 1.06)[..., None]
-    colour = 0.004 + (colour - 0.004) * _step(r, skin.pupil - 0.04, skin.pupil + 0.04)[..., None]
+    colour = iris + (white - iris) * smooth_step(r, 0.93, 1.06)[..., None]
+    colour = 0.004 + (colour - 0.004) * smooth_step(r, skin.pupil - 0.04, skin.pupil + 0.04)[..., None]
     srgb = np.clip(colour, 0, 1) ** (1 / 2.2)
     return (np.concatenate([srgb, np.ones((SIZE, SIZE, 1))], -1) * 255 + 0.5).astype(np.uint8)
-
-
-def _step(x, low, high):
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _field(rng, cells: int) -> np.ndarray:

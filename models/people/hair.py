@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from .head import SKIN, Head
+from .smooth_step import smooth_step
 
 HAIRLINE = (0.062, -0.85, -0.012)  # height at the forehead's middle; how it falls backwards, from which depth on
 
@@ -88,11 +89,6 @@ def _unit(v: np.ndarray) -> np.ndarray:
     return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12)
 
 
-def _smooth(x, low, high):
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
-
-
 @dataclass(frozen=True)
 class Brows:
     """Metres: thickness of half a brow at its inner end, arch, height above its usual place, length of hairs; how many
@@ -112,7 +108,7 @@ class Brows:
         along = (x - self.gap) / (0.049 * self.reach)
         u = np.clip(along, 0, 1)
         middle = 0.0205 + self.height + self.arch * np.sin(np.pi * 0.62 * u) ** 1.5 * 1.3 - 0.006 * u**4
-        half = self.half * (1.05 - 0.75 * u**1.6) * (0.75 + 0.25 * _smooth(u, 0, 0.15))
+        half = self.half * (1.05 - 0.75 * u**1.6) * (0.75 + 0.25 * smooth_step(u, 0, 0.15))
         return along, (places[:, 2] - middle) / half
 
 
@@ -133,7 +129,7 @@ def brow_strands(head: Head, rng: np.random.Generator, brows: Brows) -> Strands:
     def density(places, normals):
         along, across = brows.band(places)
         inside = (along > -0.02) & (along < 1.02) & (normals[:, 1] < -0.1) & (places[:, 1] < 0.02)
-        return np.exp(-0.9 * across**2) * inside * (0.5 + 0.5 * _smooth(along, 0, 0.2)) + 1e-12
+        return np.exp(-0.9 * across**2) * inside * (0.5 + 0.5 * smooth_step(along, 0, 0.2)) + 1e-12
 
     at = roots(head, rng, 3 * brows.count, density)
     along, across = brows.band(at.places)
@@ -214,7 +210,7 @@ class Hairstyle:
         x, y, z = np.abs(places[:, 0]), places[:, 1], places[:, 2]
         corner = np.exp(-(((x - 0.042) / 0.016) ** 2)) * np.exp(-(((y - 0.0) / 0.05) ** 2))
         line = height + self.hairline + fall * (y - depth) + self.recede * corner - 0.004 * np.exp(-((x / 0.02) ** 2))
-        crown = np.exp(-((x / 0.055) ** 2)) * _smooth(z, 0.07, 0.10) * _smooth(y, 0.02, 0.07)
+        crown = np.exp(-((x / 0.055) ** 2)) * smooth_step(z, 0.07, 0.10) * smooth_step(y, 0.02, 0.07)
         return z - np.maximum(line, -0.085) - 0.03 * self.thin * crown
 
 
@@ -278,14 +274,18 @@ def draw_hairstyle(rng: np.random.Generator, gender: float, age: float) -> Hairs
 
 def scalp_strands(head: Head, rng: np.random.Generator, style: Hairstyle) -> Strands:
     """Hair that lies over the head from the hairline, and falls where the head recedes below it."""
-    at = roots(head, rng, style.count, lambda places, normals: _smooth(style.inside(places), -0.002, 0.006))
+    at = roots(head, rng, style.count, lambda places, normals: smooth_step(style.inside(places), -0.002, 0.006))
     at = at.kept(head.ears[head.triangles[at.triangles]].mean(1) < 0.1)
     n = len(at.triangles)
     lock = _locks(rng, at.places)
-    over = (style.fringe is not None) * _smooth(at.places[:, 1], 0.05, 0.025) * _smooth(at.places[:, 2], 0.035, 0.05)
+    over = (
+        (style.fringe is not None)
+        * smooth_step(at.places[:, 1], 0.05, 0.025)
+        * smooth_step(at.places[:, 2], 0.035, 0.05)
+    )
     length = style.length * rng.uniform(0.75, 1.05, n) * (1 + 0.12 * lock[:, 0])
     if style.fringe is not None:
-        to_end = at.places[:, 2] - style.fringe + 0.035 * _smooth(at.places[:, 1], -0.01, 0.03) + 0.004 * lock[:, 1]
+        to_end = at.places[:, 2] - style.fringe + 0.035 * smooth_step(at.places[:, 1], -0.01, 0.03) + 0.004 * lock[:, 1]
         length = np.where(over > 0.5, np.minimum(np.maximum(to_end, 0.012), max(style.length, 0.05)), length)
     steps = int(np.clip(round(style.length / 0.016), 5, 13))
     falls = style.length > 0.07 and style.lift < 0.6 and not style.tied
@@ -297,7 +297,7 @@ def scalp_strands(head: Head, rng: np.random.Generator, style: Hairstyle) -> Str
         out = _unit((point - SKULL) / SKULL_RADII**2)
         wanted = _combed(style, point, over[:, None]) + 0.22 * lock
         wanted = _unit(wanted - out * (wanted * out).sum(1, keepdims=True)) * (1 - style.lift) + out * style.lift
-        free = falls * _smooth(0.02 - point[:, 2:], 0.0, 0.05)  # below the widest part of the head hair hangs
+        free = falls * smooth_step(0.02 - point[:, 2:], 0.0, 0.05)  # below the widest part of the head hair hangs
         hanging = np.array([0, 0.06, -1.0]) + 0.10 * lock + 0.25 * style.wave * np.sin(6.0 * t + 2 * lock) * [1, 0.4, 0]
         wanted = wanted * (1 - free) + hanging * free
         way = _unit(way * 0.45 + _unit(wanted) * 0.55)
@@ -327,7 +327,7 @@ def _combed(style: Hairstyle, points: np.ndarray, over: np.ndarray) -> np.ndarra
         top[:, 1] = 0.45
     if style.tied:
         return _unit(np.array([0, 0.185, 0.01]) - points)
-    side = _smooth(np.abs(points[:, :1]), 0.045, 0.075) + _smooth(points[:, 1:2], 0.10, 0.15)
+    side = smooth_step(np.abs(points[:, :1]), 0.045, 0.075) + smooth_step(points[:, 1:2], 0.10, 0.15)
     combed = top + np.minimum(side, 1) * (np.array([0, 0.45, -1.0]) - top)
     front = np.concatenate([0.15 * np.sign(points[:, :1]), np.tile([-0.7, -0.9], (len(points), 1))], 1)
     return combed * (1 - over) + front * over
@@ -338,7 +338,7 @@ def _about_skull(points: np.ndarray, least: np.ndarray, most: np.ndarray) -> np.
     away = (points - SKULL) / SKULL_RADII
     apart = np.linalg.norm(away, axis=1)
     moved = SKULL + away * (np.clip(apart, least, most) / np.maximum(apart, 1e-9))[:, None] * SKULL_RADII
-    upper = _smooth(points[:, 2], -0.05, -0.02)[:, None]  # the jaw is no part of it
+    upper = smooth_step(points[:, 2], -0.05, -0.02)[:, None]  # the jaw is no part of it
     return points + upper * (moved - points)
 
 
@@ -367,10 +367,10 @@ class Beard:
     def density(self, places: np.ndarray) -> np.ndarray:
         """0..1 at places [n,3]."""
         x, y, z = np.abs(places[:, 0]), places[:, 1], places[:, 2]
-        line = -0.036 - 0.030 * _smooth(x, 0.064, 0.034)
-        lower = _smooth(line - z, 0, 0.010) * _smooth(z, -0.142, -0.126) * _smooth(0.085 - y, 0, 0.012)
-        lip = _smooth(0.031 - x, 0, 0.006) * _smooth(z, -0.078, -0.070) * _smooth(-0.0525 - z, 0, 0.004)
-        chin = lower * _smooth(0.036 - x, 0, 0.010) * _smooth(-0.066 - z, 0, 0.006)
+        line = -0.036 - 0.030 * smooth_step(x, 0.064, 0.034)
+        lower = smooth_step(line - z, 0, 0.010) * smooth_step(z, -0.142, -0.126) * smooth_step(0.085 - y, 0, 0.012)
+        lip = smooth_step(0.031 - x, 0, 0.006) * smooth_step(z, -0.078, -0.070) * smooth_step(-0.0525 - z, 0, 0.004)
+        chin = lower * smooth_step(0.036 - x, 0, 0.010) * smooth_step(-0.066 - z, 0, 0.006)
         return np.maximum.reduce([self.cheeks * lower * (1 - lip), self.chin * chin * (1 - lip), self.moustache * lip])
 
 

@@ -12,12 +12,13 @@ import numpy as np
 from addon.core.errors import ZygomaError
 
 from .camera import Camera
+from .folds import thrown_folds
 from .hair import Strands
 from .head import EYES, IRIS, SKIN, TONGUE, Head, Posed
 from .light import Light
 from .parts import Part
 from .person import Person
-from .skin_map import Atlas, paint, thrown_folds
+from .skin_map import Atlas, paint
 
 SHADERS = Path(__file__).with_name("shaders")
 FINER = 2  # samples a pixel along each axis

@@ -13,29 +13,16 @@ import cv2
 import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
-from addon.core.attributes import INDEX
-
 from .complexion import Complexion
+from .folds import STANDING, carved_folds, lines_of_age
 from .hair import HAIRLINE, Beard, Brows, Hairstyle
 from .head import SKIN, Head
 from .pigments import skin_colour
+from .smooth_step import smooth_step
 
 AXIS = 0.06  # metres behind the eyes
 LOWEST, TALL = -0.19, 0.32  # metres of the chart
-# Groups of folds and which units throw them, in the order of the two pictures' channels.
-FOLDS: dict[str, dict[str, float]] = {
-    "forehead": {"AU01": 1.0, "AU02": 0.35},
-    "forehead's sides": {"AU02": 1.0, "AU01": 0.1},
-    "glabella": {"AU04": 1.0, "AU09": 0.45},
-    "crow's feet": {"AU06": 1.0, "AU12": 0.35, "AU07": 0.25, "AU45": 0.15},
-    "nose root": {"AU09": 1.0, "AU10": 0.15},
-    "nasolabial": {"AU12": 0.85, "AU09": 0.7, "AU10": 0.8, "AU06": 0.25, "AU14": 0.3, "AU20": 0.3},
-    "chin": {"AU17": 1.0, "AU23": 0.15},
-    "under the eyes": {"AU06": 0.8, "AU07": 0.8, "AU12": 0.3, "AU09": 0.4},
-}
-DEEPEST = 1.3
 FOLD_UNIT = 0.25  # of a picture's range a fold's height of 1 takes; 0.5 is level
-STANDING = (0.6, 0.6, 0.4, 0.55, 0.1, 0.85, 0.25, 0.7)  # how deep age leaves each
 # Landmarks of the person's right eye, outer to inner corner: lashes, crease, below the brow; the left one mirrors them.
 LASHES_ABOVE, LASHES_BELOW = (33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133)
 CREASE, UNDER_BROW = (226, 247, 30, 29, 27, 28, 56, 190, 133), (35, 46, 53, 52, 65, 55, 193, 189, 133)
@@ -51,12 +38,6 @@ class SkinMaps:
     relief: np.ndarray
     folds_a: np.ndarray
     folds_b: np.ndarray
-
-
-def thrown_folds(attributes: np.ndarray) -> np.ndarray:
-    """How deep each of FOLDS is under a vector [25]: float [8], 1 for a full contraction."""
-    folds = [sum(float(attributes[INDEX[unit]]) * w for unit, w in fold.items()) for fold in FOLDS.values()]
-    return np.minimum(folds, DEEPEST)
 
 
 def place(points: np.ndarray) -> np.ndarray:
@@ -119,7 +100,7 @@ class Atlas:
         )
         self.shaven = _over(Beard(0, 1.0, 1.0, 1.0, 0).density, self.places) * (1 - self.lips)
         self.face = (np.clip((0.075 - np.abs(x)) / 0.02, 0, 1) * np.clip((0.06 - y) / 0.02, 0, 1)).astype(np.float32)
-        self.face *= np.clip((z + 0.13) / 0.02, 0, 1) * (1 - _step(self.lips, 0.1, 0.3))
+        self.face *= np.clip((z + 0.13) / 0.02, 0, 1) * (1 - smooth_step(self.lips, 0.1, 0.3))
         self.chances = (
             (self.face * (1 - self.lids) * (1 - np.clip(2 * self.nose_sides, 0, 1))).ravel().cumsum(dtype=np.float64)
         )
@@ -183,9 +164,9 @@ def paint(
 
     oil = skin.oil * (0.40 + 0.75 * atlas.shine) + 0.10 * fine
     oil = oil * (1 - 0.7 * skin.makeup.foundation) + lips * (0.35 + 0.6 * skin.makeup.gloss - oil)
-    folds = _folds(atlas, expression, patches, fine)
+    folds = carved_folds(atlas, expression, patches, fine)
     standing = sum(w * k * f for w, k, f in zip(skin.folds, STANDING, folds, strict=True))
-    standing = skin.wrinkles * (standing + _lines_of_age(atlas, age)) + 0.25 * skin.wrinkles * fine * atlas.face
+    standing = skin.wrinkles * (standing + lines_of_age(atlas, age)) + 0.25 * skin.wrinkles * fine * atlas.face
     pore = skin.pores * (0.5 + 0.5 * atlas.shine) * (0.5 * grain + 0.6 * fine) + height
 
     return SkinMaps(
@@ -202,11 +183,6 @@ def _over(measure, places: np.ndarray) -> np.ndarray:
 
 def _bytes(x: np.ndarray) -> np.ndarray:
     return (np.clip(x, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _step(x, low, high):
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _noise(rng, size: int, cells: int, octaves: int) -> np.ndarray:
@@ -281,7 +257,7 @@ def _pigments(atlas: Atlas, skin: Complexion, rng, broad, patches, fine, grain):
         at = atlas.spots(birthmark, 1)[0]
         dots = layer()
         mark(dots, at, mm * birthmark.uniform(3, 14), 1.0)
-        dots = _step(cv2.GaussianBlur(dots, (0, 0), 2 * mm) + 0.10 * patches + 0.05 * fine, 0.35, 0.6)
+        dots = smooth_step(cv2.GaussianBlur(dots, (0, 0), 2 * mm) + 0.10 * patches + 0.05 * fine, 0.35, 0.6)
         if birthmark.random() < 0.5:
             melanin += birthmark.uniform(0.5, 1.2) * dots
         else:
@@ -324,7 +300,7 @@ def _hairy(colour, atlas: Atlas, skin: Complexion, brows, hairstyle, beard, shav
         )
     above = slice(int(size * (-0.09 - LOWEST) / TALL), size)
     scalp = _over(hairstyle.inside if hairstyle else _inside_usual_hairline, places[above]) + 0.004 * fine[above]
-    scalp = _step(scalp, -0.003, 0.012) * (1 - atlas.ears[above])
+    scalp = smooth_step(scalp, -0.003, 0.012) * (1 - atlas.ears[above])
     if hairstyle:
         _mix(colour[above], skin.mean_hair * 0.6, 0.9 * scalp)
     elif shaved:
@@ -338,7 +314,10 @@ def _hairy(colour, atlas: Atlas, skin: Complexion, brows, hairstyle, beard, shav
     at = places[rows, columns]
     along, across = (x.reshape(at.shape[:2]) for x in brows.band(at.reshape(-1, 3)))
     shade = (
-        np.exp(-0.8 * across**2) * _step(along, -0.08, 0.12) * _step(along, 1.06, 0.9) * _step(at[..., 1], 0.03, 0.01)
+        np.exp(-0.8 * across**2)
+        * smooth_step(along, -0.08, 0.12)
+        * smooth_step(along, 1.06, 0.9)
+        * smooth_step(at[..., 1], 0.03, 0.01)
     )
     amount = 0.40 + 0.35 * skin.makeup.brows
     _mix(
@@ -357,16 +336,16 @@ def _inside_usual_hairline(places: np.ndarray) -> np.ndarray:
 def _lips(colour, atlas: Atlas, skin: Complexion, rng, fine) -> np.ndarray:
     """Paints the lips and returns where they are, float32 [N,N]."""
     softness = 0.30 - 0.22 * skin.lip_edge
-    lips = _step(atlas.lips + 0.03 * fine, 0.5 - softness, 0.5 + softness)
+    lips = smooth_step(atlas.lips + 0.03 * fine, 0.5 - softness, 0.5 + softness)
     own = skin_colour(min(skin.melanin * np.exp(skin.lip_melanin), 0.45), skin.lip_blood)
     own = 0.85 * own + 0.15 * skin.skin
     size = atlas.size
     cracks = cv2.resize(rng.standard_normal((8, size // 3), np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
-    upper = 1 - 0.12 * _step(atlas.z, -0.078, -0.070)
+    upper = 1 - 0.12 * smooth_step(atlas.z, -0.078, -0.070)
     shade = np.exp(0.05 * cracks + 0.05 * fine) * upper
     _mix(colour, own.astype(np.float32) * shade[..., None], lips * 0.95)
     if skin.makeup.lipstick:
-        sharp = _step(atlas.lips, 0.42, 0.55)
+        sharp = smooth_step(atlas.lips, 0.42, 0.55)
         _mix(colour, np.float32(skin.makeup.lipstick_colour) * shade[..., None], sharp * skin.makeup.lipstick)
     return lips
 
@@ -410,119 +389,3 @@ def _eyes_of(landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     middle = landmarks[[6, 168, 197], 0].mean()
     mirrored[:, 0] = 2 * middle - landmarks[:, 0]
     return landmarks, mirrored
-
-
-# Folds. A curve is points (x, z) [n,2] in metres and how deep it is at each, 0..1.
-
-
-def _folds(atlas: Atlas, rng, patches, fine) -> list[np.ndarray]:
-    """Height of each of FOLDS, float32 [N,N]: -1 in the depth of a fold, its rims above 0."""
-    groups: list[tuple[float, list]] = []
-    x = np.linspace(-0.058, 0.058, 40)
-    lines = []
-    for i in range(rng.integers(3, 6)):
-        wave = 0.002 * np.sin(x * rng.uniform(50, 110) + rng.uniform(0, 6)) + 0.0035 * np.exp(-((x / 0.03) ** 2))
-        depth = 0.65 + 0.35 * np.sin(x * rng.uniform(50, 110) + rng.uniform(0, 6))
-        lines.append(
-            (x, 0.0355 + 0.0072 * i + rng.normal(0, 0.0008) - 0.12 * np.maximum(np.abs(x) - 0.03, 0) + wave, depth)
-        )
-    middle, sides = np.exp(-((x / 0.026) ** 2)), np.exp(-(((np.abs(x) - 0.042) / 0.019) ** 2))
-    groups.append((0.00125, [(x, z, d * middle) for x, z, d in lines]))
-    groups.append((0.00125, [(x, z, d * np.maximum(sides, 0.25 * middle)) for x, z, d in lines]))
-    z = np.linspace(0.003, 0.041, 14)
-    fading = _step(z, 0.003, 0.012) * _step(z, 0.041, 0.028)
-    frown = [
-        (
-            side * (rng.normal(0.0066, 0.0010) + rng.normal(0.1, 0.05) * (z - 0.02)),
-            z,
-            1.2 * fading * rng.uniform(0.6, 1.1),
-        )
-        for side in (-1, 1)
-    ]
-    if rng.random() < 0.3:
-        frown.append((rng.normal(0, 0.002) + 0 * z, z, 0.7 * fading))
-    groups.append((0.0012, frown))
-    t = np.linspace(0, 1, 10)
-    rays = rng.integers(3, 6)
-    crow = []
-    for side in (-1, 1):
-        for i in range(rays):
-            angle = -0.75 + 1.35 * i / (rays - 1) + rng.normal(0, 0.08)
-            far = 0.007 + t * rng.uniform(0.012, 0.019)
-            bend = angle + 0.25 * t * np.sign(angle)
-            crow.append((side * (0.0475 + far * np.cos(bend)), -0.0005 + far * np.sin(bend), np.sin(np.pi * t) ** 0.6))
-    groups.append((0.0010, crow))
-    x = np.linspace(-0.0135, 0.0135, 16)
-    root = [
-        (x, 0.0005 - 0.0052 * i + 12 * x**2 + rng.normal(0, 0.0006), (1 - 0.2 * i) * np.exp(-((x / 0.011) ** 2)))
-        for i in range(3)
-    ]
-    z = np.linspace(-0.022, 0.005, 10)
-    for side in (-1, 1):
-        for k in range(2):
-            root.append(
-                (side * (0.0105 + 0.003 * k + 0.25 * (z + 0.012)), z, 0.7 * np.sin(np.pi * np.linspace(0, 1, 10)))
-            )
-    groups.append((0.0010, root))
-    t = np.linspace(0, 1, 18)
-    ends = np.array([[0.0195, -0.045], [rng.normal(0.0350, 0.0015), rng.normal(-0.081, 0.002)]])
-    bow = rng.normal(0.0035, 0.001) * np.sin(np.pi * t)
-    path = ends[0] + t[:, None] * (ends[1] - ends[0]) + bow[:, None] * (0.9, 0.42)
-    nasolabial = [(side * path[:, 0], path[:, 1], _step(t, -0.05, 0.1) * _step(t, 1.05, 0.75)) for side in (-1, 1)]
-    groups.append((0.0026, nasolabial))
-    x = np.linspace(-0.016, 0.016, 14)
-    groups.append((0.0019, [(x, -0.0905 - 5 * x**2, 0.9 * np.exp(-((x / 0.012) ** 2)))]))
-    x = np.linspace(0.018, 0.048, 16)
-    bags = []
-    for side in (-1, 1):
-        for i in range(2):
-            z = -0.0085 - 0.0045 * i + 9 * (x - 0.031) ** 2 + 0.06 * (x - 0.031) + rng.normal(0, 0.0005)
-            bags.append((side * x, z, (1 - 0.35 * i) * np.sin(np.pi * np.linspace(0, 1, 16)) ** 0.6))
-    groups.append((0.0010, bags))
-    heights = [_carved(atlas, curves, width) for width, curves in groups]
-    dimples = np.exp(-((atlas.x / 0.015) ** 2) - ((atlas.z + 0.103) / 0.013) ** 2) * (atlas.places[..., 1] < 0.03)
-    heights[6] = heights[6] + (1.1 * patches + 0.4 * fine) * 0.8 * dimples.astype(np.float32)
-    heights[0] = heights[0] * np.clip(1 + 0.25 * patches, 0.2, 1.6)
-    return heights
-
-
-def _lines_of_age(atlas: Atlas, rng) -> np.ndarray:
-    """Height of what only age draws: beside the chin, around the lips, on the neck."""
-    t = np.linspace(0, 1, 12)
-    curves = []
-    for side in (-1, 1):
-        curves.append(
-            (side * (0.029 + 0.008 * t + rng.normal(0, 0.001)), -0.078 - 0.024 * t, 0.8 * np.sin(np.pi * t) ** 0.7)
-        )
-    fine = []
-    for x in np.linspace(-0.019, 0.019, 9):
-        x = x + rng.normal(0, 0.001)
-        above = -0.0620 - 0.18 * abs(x) + 0.007 * t
-        fine.append((x * (1 + 0.1 * t), above, 0.45 * np.sin(np.pi * t)))
-        fine.append((x * (1 + 0.1 * t), -0.0885 + 0.2 * abs(x) - 0.005 * t, 0.3 * np.sin(np.pi * t)))
-    return _carved(atlas, curves, 0.0018) + _carved(atlas, fine, 0.0008)
-
-
-def _carved(atlas: Atlas, curves: list, width: float) -> np.ndarray:
-    """Height of folds `width` metres wide along curves: -1 in their depth, up to .4 on their rims; float32 [N,N]."""
-    size = atlas.size
-    line = np.zeros((size, size), np.uint8)
-    for x, z, depth in curves:
-        at = np.int32(np.round(16 * atlas.pixels(x, z)))
-        depth = np.broadcast_to(depth, len(at))
-        for k in range(len(at) - 1):
-            value = round(127.5 * float(depth[k] + depth[k + 1]))
-            if value > 3:
-                cv2.line(line, at[k].tolist(), at[k + 1].tolist(), min(value, 255), 1, cv2.LINE_AA, 4)
-    rows = np.nonzero(line.any(1))[0]
-    if not len(rows):
-        return np.zeros((size, size), np.float32)
-    sigma = max(atlas.scale(width) / 1.4142, 0.6)
-    margin = int(8 * sigma)
-    band = slice(max(rows[0] - margin, 0), rows[-1] + margin)
-    out = np.zeros((size, size), np.float32)
-    drawn = line[band].astype(np.float32) / 255
-    peak = sigma * 2.5066
-    out[band] = -1.7 * peak * cv2.GaussianBlur(drawn, (0, 0), sigma)
-    out[band] += 0.7 * 2.2 * peak * cv2.GaussianBlur(drawn, (0, 0), 2.2 * sigma)
-    return np.clip(out, -1.6, 1.0)

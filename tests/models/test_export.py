@@ -30,17 +30,16 @@ from models.export import (
     example,
     export_pack,
     graphs_of,
-    load_trained,
     main,
     parity,
     read_portraits,
     unmoved,
-    weights_of_pack,
     write_graphs,
 )
 from models.graph import export_graph, weights, write_graph
 from models.presets import PRESETS, find
 from models.train import Run, start_from
+from models.trained import load_trained, weights_of_pack
 
 STEP = 10
 

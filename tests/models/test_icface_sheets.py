@@ -1,6 +1,6 @@
 """What the ICface paper shows, on drawn people: vectors are mixed and edited as asked, sheets hold what they should."""
 
-import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,29 +12,29 @@ from addon.core.attributes import COMMON, INDEX
 from addon.core.faces import FaceReader
 from models import icface
 from models.checkpoint import save
-from models.networks.icface import ICface, ICfaceConfig
 from models.presets import find
 from models.sheet import LABEL
 from models.subjects import from_people, from_photos
+from models.train import Run
 
 SIZE = 64
 PORTRAIT = ROOT / "docs" / "portraits" / "mona_lisa.jpg"
 
 
+def untaught(folder: Path, system: str) -> Path:
+    """A checkpoint of a system's smoke preset, as it starts."""
+    torch.manual_seed(0)
+    preset = find(system, "smoke")
+    networks = preset.objective(preset.network, preset.weights, SIZE, 3).networks
+    facts = Run(system, "smoke", preset, folder, torch.device("cpu")).facts()
+    path = folder / "last.safetensors"
+    save(path, {**facts, "step": 0}, networks, {}, {})
+    return path
+
+
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    torch.manual_seed(0)
-    preset = find("icface", "smoke")
-    networks = ICface(preset.network, SIZE, 3)
-    facts = {
-        "system": "icface",
-        "network": dataclasses.asdict(preset.network),
-        "training": dataclasses.asdict(preset.training),
-        "step": 0,
-    }
-    path = tmp_path_factory.mktemp("run") / "last.safetensors"
-    save(path, facts, networks, {}, {})
-    return path
+    return untaught(tmp_path_factory.mktemp("run"), "icface")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,6 @@ def test_what_does_not_work_is_said_in_a_line(checkpoint, tmp_path, capsys, more
 
 
 def test_another_systems_checkpoint_is_refused(tmp_path, capsys):
-    save(tmp_path / "a.safetensors", {"system": "eggan", "step": 0}, torch.nn.Linear(1, 1), {}, {})
-    assert icface.main(["views", str(tmp_path / "a.safetensors"), "a.png", "--source", str(PORTRAIT)]) == 1
+    other = untaught(tmp_path, "eggan")
+    assert icface.main(["views", str(other), "a.png", "--source", str(PORTRAIT)]) == 1
     assert "eggan" in capsys.readouterr().err
-    assert ICfaceConfig().width == find("icface", "paper").network.width

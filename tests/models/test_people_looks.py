@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from addon.core.attributes import vector
-from models.people import accessories, complexion, headwear, skin_map
+from models.people import accessories, complexion, folds, headwear, skin_map
 from models.people.background import KINDS, background
 from models.people.eye_map import SIZE, paint_eye
 from models.people.glasses import draw_glasses
@@ -154,12 +154,12 @@ def test_freckles_darken_the_face_and_age_carves_it(atlas):
 
 def test_expression_folds_lie_where_units_throw_them(atlas):
     maps = painted(atlas)
-    depth = {name: 128 - picture for name, picture in zip(skin_map.FOLDS, _channels(maps), strict=True)}
+    depth = {name: 128 - picture for name, picture in zip(folds.FOLDS, _channels(maps), strict=True)}
     middle = {name: (d > 20).nonzero()[0].mean() for name, d in depth.items()}
     height = {name: row / atlas.size * skin_map.TALL + skin_map.LOWEST for name, row in middle.items()}
     assert height["forehead"] > 0.03 > height["crow's feet"] > -0.02 > height["nasolabial"] > height["chin"] > -0.12
-    folds = dict(zip(skin_map.FOLDS, skin_map.thrown_folds(vector({"AU04": 1.0})), strict=True))
-    assert folds["glabella"] == 1 and folds["forehead"] == 0
+    thrown = dict(zip(folds.FOLDS, folds.thrown_folds(vector({"AU04": 1.0})), strict=True))
+    assert thrown["glabella"] == 1 and thrown["forehead"] == 0
 
 
 def _channels(maps):

@@ -126,7 +126,8 @@ def test_lips_part_and_jaw_drops(seen, large, name, opened):
 
 def test_blink_closes_the_eyes(seen, large):
     lids = [measure(seen(large, {"AU45": w}), large)["lids"] for w in (0, 0.33, 0.67, 1)]
-    assert max(np.diff(lids)) < READER and lids[0] > 0.1 and lids[-1] < 0.25 * lids[0]
+    # Landmarks of lids that touch still lie apart.
+    assert max(np.diff(lids)) < READER and lids[0] > 0.1 and lids[-1] < 0.3 * lids[0]
 
 
 def test_mouth_corners_and_brows_move_as_facs_says(seen, large):

@@ -28,6 +28,7 @@ TURN_GAINS = (0.22, 0.4, 0.0)
 FULL_TURN = 0.6
 SIDE = 0.2  # sine of a turn from which on a side wholly hides or is revealed
 DARKEST = 0.4  # of light
+CLEAN_RIM = 0.35  # of the upper lid's soft edge that goes as it falls: light of the eye lies in it, as beads
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
 LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
@@ -186,7 +187,7 @@ class Animator(nn.Module):
 
         # What moves with a lid: lashes' darkness on the upper one, and either's shadow on what lies behind.
         lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
-        mask_above, lid = upper[3:4], upper[4:]
+        mask_above, lid = ((upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)).clamp(min=0), upper[4:]
         rgb_above = upper[:3] * (1 - lash * (1 - lid)) * light
         cavity = cavity.view(3, 1, 1, 1)
         teeth = mix(cavity, lower[:3], lower[3:])

@@ -22,9 +22,9 @@ from .layout import (
     smoothstep,
 )
 
-LOWER_LID_SHARE = 0.16  # of the gap that the lower lid closes
-OVERLAP = 0.30  # of the gap that the upper lid falls beyond the lower one, plus OVERLAP_PX
-OVERLAP_PX = 4.0
+LOWER_LID_SHARE = 0.25  # of the gap that the lower lid closes
+OVERLAP = 0.05  # of the gap that the upper lid falls beyond the lower one, plus OVERLAP_PX
+OVERLAP_PX = 2.0
 LASH_BAND = 0.22  # share of the way from lid margin to brow that travels whole, lashes and all
 LID_REACH = 1.0
 BLINK, SMILE, LIPS_PART, JAW_DROP = (UNITS.index(u) for u in ("AU45", "AU12", "AU25", "AU26"))

@@ -1,4 +1,5 @@
-"""The command line: render one clip, or a list of them; compare packs; read a movie; say what a file is."""
+"""The command line: render one clip, or a list of them; compare packs; drive a photo by pictures; read a movie; say
+what a file is."""
 
 from __future__ import annotations
 
@@ -8,9 +9,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .core.errors import ZygomaError
+
+if TYPE_CHECKING:
+    from .core.render import ClipReport
 
 FAILED, WRONG_ARGUMENTS, INTERRUPTED = 1, 2, 130
 
@@ -30,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         kept = "" if args.run is _inspect else "; finished frames are kept, and the same command goes on from there"
-        if args.run is _render and args.out.suffix.lower() == ".mp4":
+        if args.run in (_render, _drive) and args.out.suffix.lower() == ".mp4":
             kept = "; nothing of the movie is kept"
         print(f"zygoma: interrupted{kept}.", file=sys.stderr)
         return INTERRUPTED
@@ -49,20 +53,14 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="zygoma", description="Animate a photograph of a face with Action Units.")
-    commands = parser.add_subparsers(required=True, metavar="render | compare | batch | track | inspect")
+    commands = parser.add_subparsers(required=True, metavar="render | compare | drive | batch | track | inspect")
     render = commands.add_parser("render", help="a photo and a table in, one frame a table row (or a movie) out")
     render.set_defaults(run=_render)
     _add_clip(render, "a folder for the frames, or a movie NAME.mp4")
-    add = render.add_argument
-    add(
-        "--pack",
-        default="zygoma-base",
-        metavar="ID",
-        help="the generator: a pack's id or folder (default: %(default)s)",
+    _add_frames(render, "zygoma-base")
+    render.add_argument(
+        "--size", type=_from_one, metavar="S", help="side of the generator's crop (default: what the photo has)"
     )
-    add("--size", type=_from_one, metavar="S", help="side of the generator's crop (default: what the photo has)")
-    add("--crop", action="store_true", help="write the crop alone, not the whole photo")
-    add("--format", choices=("png", "jpg", "webp", "tif"), default="png", help="of the frames (default: png)")
 
     compare = commands.add_parser("compare", help="one photo and table through several packs: a sheet and a movie out")
     compare.set_defaults(run=_compare)
@@ -70,6 +68,22 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--packs", type=_packs, default=(), metavar="ID,ID", help="packs' ids or folders (default: all that are here)"
     )
+
+    drive = commands.add_parser("drive", help="a photo and another face's pictures in, one frame a picture out")
+    drive.set_defaults(run=_drive)
+    add = drive.add_argument
+    add("photo", type=Path, metavar="PHOTO")
+    add("driver", type=Path, metavar="DRIVER", help="a movie, a folder of pictures or one picture")
+    add("out", type=_place, metavar="OUT", help="a folder for the frames, or a movie NAME.mp4")
+    _add_footage(drive)
+    add(
+        "--face",
+        type=_from_one,
+        metavar="N",
+        help="keep to one face of DRIVER, 1 is the largest of the first in view (default: whoever has driven most)",
+    )
+    _add_ends(drive)
+    _add_frames(drive, "aipgan")
 
     batch = commands.add_parser("batch", help="render a list of clips; a rerun goes on where the last one ended")
     batch.set_defaults(run=_batch)
@@ -80,16 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     track.set_defaults(run=_track)
     track.add_argument("movie", type=Path, metavar="MOVIE", help="a movie, a folder of pictures or one picture")
     track.add_argument("table", type=Path, metavar="OUT.csv", help="the table")
+    _add_footage(track)
     add = track.add_argument
-    add("--start", type=_seconds, default=0.0, metavar="S", help="seconds from the movie's beginning")
-    add("--end", type=_seconds, metavar="S", help="seconds from the movie's beginning (default: its end)")
     add("--faces", type=_from_one, default=8, metavar="N", help="at most so many at a time (default: %(default)s)")
-    add(
-        "--rate",
-        type=_fps,
-        metavar="R",
-        help="pictures a second of a folder (default: 25), or of a movie's wrong clock",
-    )
     add("--overwrite", action="store_true", help="replace a table that is there")
 
     inspect = commands.add_parser("inspect", help="what a table, a photo or a pack is, as Zygoma sees it")
@@ -109,7 +116,6 @@ def _add_clip(parser: argparse.ArgumentParser, out: str) -> None:
     add("table", type=Path, metavar="TABLE", help="an OpenFace CSV")
     add("out", type=_place, metavar="OUT", help=out)
     add("--face", type=int, metavar="ID", help="which face of the table (default: the one with most rows)")
-    add("--photo-face", type=_from_one, metavar="N", help="which face of the photo, 1 is the largest (default: 1)")
     add("--start", type=_from_one, default=1, metavar="N", help="first table row, counted from 1")
     add("--end", type=_from_one, metavar="N", help="last table row (default: the last)")
     add("--rate", type=_rate, metavar="R", help="rows a second of a table without a usable clock")
@@ -120,8 +126,36 @@ def _add_clip(parser: argparse.ArgumentParser, out: str) -> None:
     add("--as-is", action="store_true", help="intensity / 5, without gains or subtracting the driver's neutral")
     add("--divided", action="store_true", default=None, help="the table's intensities were divided by 5 already")
     add("--gain", type=_gain, action="append", default=[], metavar="AU12=2", help="another gain for one attribute")
+    _add_ends(parser)
+
+
+def _add_ends(parser: argparse.ArgumentParser) -> None:
+    """What all that animates a photo shares, whatever moves it."""
+    add = parser.add_argument
+    add("--photo-face", type=_from_one, metavar="N", help="which face of the photo, 1 is the largest (default: 1)")
     add("--overwrite", action="store_true", help="replace what is there (default: go on with this clip's frames)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: a CUDA GPU where there is one)")
+
+
+def _add_frames(parser: argparse.ArgumentParser, pack: str) -> None:
+    """What one pack makes."""
+    add = parser.add_argument
+    add("--pack", default=pack, metavar="ID", help="the generator: a pack's id or folder (default: %(default)s)")
+    add("--crop", action="store_true", help="write the crop alone, not the whole photo")
+    add("--format", choices=("png", "jpg", "webp", "tif"), default="png", help="of the frames (default: png)")
+
+
+def _add_footage(parser: argparse.ArgumentParser) -> None:
+    """Which part of a movie, and its clock."""
+    add = parser.add_argument
+    add("--start", type=_seconds, default=0.0, metavar="S", help="seconds from the movie's beginning")
+    add("--end", type=_seconds, metavar="S", help="seconds from the movie's beginning (default: its end)")
+    add(
+        "--rate",
+        type=_fps,
+        metavar="R",
+        help="pictures a second of a folder (default: 25), or of a movie's wrong clock",
+    )
 
 
 def _job(args: argparse.Namespace):
@@ -133,7 +167,7 @@ def _job(args: argparse.Namespace):
         table=args.table,
         output=args.out,
         face=args.face,
-        photo_face=None if args.photo_face is None else args.photo_face - 1,
+        photo_face=_from_nought(args.photo_face),
         start=args.start,
         end=args.end,
         rate=args.rate,
@@ -150,11 +184,39 @@ def _job(args: argparse.Namespace):
 
 def _render(args: argparse.Namespace) -> int:
     from .core.clip import render_clip
-    from .core.render import frames_text
 
     job = replace(_job(args), pack=args.pack, size=args.size, crop=args.crop, suffix=f".{args.format}")
     with _bar() as progress:
         report = render_clip(job, progress=progress)
+    return _reported(report)
+
+
+def _drive(args: argparse.Namespace) -> int:
+    from .core.drive import DriveJob, drive_photo
+
+    job = DriveJob(
+        photo=args.photo,
+        driver=args.driver,
+        output=args.out,
+        pack=args.pack,
+        face=_from_nought(args.face),
+        photo_face=_from_nought(args.photo_face),
+        start=args.start,
+        end=args.end,
+        rate=args.rate,
+        crop=args.crop,
+        existing="overwrite" if args.overwrite else "skip",
+        suffix=f".{args.format}",
+        device=args.device,
+    )
+    with _bar() as progress:
+        report = drive_photo(job, progress=progress)
+    return _reported(report)
+
+
+def _reported(report: ClipReport) -> int:
+    from .core.render import frames_text
+
     for note in report.notes:
         print(note, file=sys.stderr)
     kept = f", {report.skipped} there already" if report.skipped else ""
@@ -238,6 +300,10 @@ def _from_one(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) >= 1):
         raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 on")
     return int(text)
+
+
+def _from_nought(number: int | None) -> int | None:
+    return None if number is None else number - 1
 
 
 def _between(low: float, high: float) -> Callable[[str], float]:

@@ -20,6 +20,19 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture
+def zygoma(capfd):
+    """Runs a command in this process; returns (status, stdout, lines of stderr)."""
+    from addon.cli import main
+
+    def run(*args):
+        status = main([str(arg) for arg in args])
+        said = capfd.readouterr()
+        return status, said.out, said.err.splitlines()
+
+    return run
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "blender: touches Blender's API, so it runs on every supported Blender")
     config.addinivalue_line("markers", "slow: takes a minute or more; leave out with -m 'not slow'")

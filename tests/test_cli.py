@@ -17,7 +17,6 @@ from probe_pack import build_probe, write_toml
 from test_frames import small_disk
 from test_tables import NEEDS_RATE, READABLE
 
-from addon.cli import main
 from addon.core.attributes import COMMON, NAMES
 from addon.core.pack import PACKS
 
@@ -40,18 +39,6 @@ def place(made, tmp_path, monkeypatch):
     shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def zygoma(capfd):
-    """Runs a command in this process; returns (status, stdout, lines of stderr)."""
-
-    def run(*args):
-        status = main([str(arg) for arg in args])
-        said = capfd.readouterr()
-        return status, said.out, said.err.splitlines()
-
-    return run
 
 
 def tree(folder):

@@ -8,14 +8,14 @@ from dataclasses import replace
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from clips import HEIGHT, pixels_of, random_rows, write_photo, write_table
+from clips import HEIGHT, RememberingReader, pixels_of, random_rows, write_photo, write_table
 from probe_pack import PRECISION, SIDE, as_cropped, build_probe, read_frame
 from test_frames import small_disk
 
 from addon.core.attributes import ANGLES, INDEX, IS_ANGLE, IS_POSE, NAMES, vector
 from addon.core.clip import ClipJob, render_clip
 from addon.core.errors import FaceError, OutputError, TableError
-from addon.core.faces import FaceReader, face_crop, read_photo
+from addon.core.faces import face_crop, read_photo
 from addon.core.pack import read_pack
 from addon.core.session import GenerateError, Generator
 from addon.core.tables import GAINS
@@ -37,18 +37,7 @@ def place(tmp_path_factory, reader):
 
 @pytest.fixture(scope="module")
 def reader():
-    """One that looks at each photo once."""
-
-    class Remembering(FaceReader):
-        seen: dict = {}
-
-        def face(self, photo, index=None, box=None):
-            key = photo.sha256, index, box
-            if key not in self.seen:
-                self.seen[key] = super().face(photo, index, box)
-            return self.seen[key]
-
-    return Remembering()
+    return RememberingReader()
 
 
 @pytest.fixture(scope="module")

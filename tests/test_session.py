@@ -185,7 +185,7 @@ def test_expression_between_vector_and_animator(tmp_path, photo, face):
 
     other = read_photo(PORTRAIT.with_name("raphael.jpg"))
     driver = FaceReader().face(other)
-    frames = generator.drive(source, other, driver)
+    frames = generator.drive(source, other.pixels, driver.landmarks)
     assert frames.image.shape == (1, SIDE, SIDE, 3) and frames.alpha.shape == (1, SIDE, SIDE)
     crop = face_crop(driver.landmarks, SIDE)
     seen = cut(other.pixels, crop).mean() / 127.5 - 1  # what the probe's driver tells: its picture's mean, everywhere
@@ -194,7 +194,7 @@ def test_expression_between_vector_and_animator(tmp_path, photo, face):
 
 def test_pack_that_no_picture_drives(probe, source, photo, face):
     with pytest.raises(PackError, match=r"probe has no driver.onnx: vectors drive it"):
-        probe.drive(source, photo, face)
+        probe.drive(source, photo.pixels, face.landmarks)
 
 
 @pytest.mark.parametrize("size", [62, 66, 65, 0, -2, 100_000])

@@ -191,7 +191,7 @@ def check_jobs(path: Path, jobs: Sequence[ClipJob]) -> None:
     reader = FaceReader()
     for number, job in enumerate(jobs, 1):
         try:
-            check_output(job)
+            check_output(job.output)
             _check_distinct(job, number, outputs)
             _check_writable(job)
             key = (job.pack, job.device)

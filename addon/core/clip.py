@@ -73,7 +73,7 @@ def render_clip(
 
     Everything is read and checked before the output is touched.
     """
-    check_output(job)
+    check_output(job.output)
     track = clip_track(job, read_job_table(job))
     photo = read_photo(job.photo)
     if generator is None:
@@ -94,9 +94,7 @@ def render_clip(
         progress=progress,
         cancelled=cancelled,
     )
-    notes = [*(f"Photo: {note}." for note in photo.notes), *source.notes, *track.report]
-    if source.face.warning:
-        notes.insert(0, f"Face: {source.face.warning}")
+    notes = [*photo_notes(source), *source.notes, *track.report]
     if beyond := generator.pack.out_of_range(turned(targets, source.crop.angle)):
         notes.append(f"Beyond what the pack {generator.pack.id} covers, so expect distortion: {', '.join(beyond)}.")
     if unused := generator.pack.unused(targets):
@@ -104,13 +102,13 @@ def render_clip(
     return replace(report, notes=(*notes, *report.notes))
 
 
-def check_output(job: ClipJob) -> None:
-    """What can be said of a job before anything is read. Raises OutputError."""
-    suffix = Path(job.output).suffix.lower()
+def check_output(output: Path) -> None:
+    """What can be said of a place by its name. Raises OutputError."""
+    suffix = Path(output).suffix.lower()
     if suffix in (".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v"):
-        raise OutputError(f"{job.output}: movies are written as .mp4; any other name is a folder for the frames.")
+        raise OutputError(f"{output}: movies are written as .mp4; any other name is a folder for the frames.")
     if suffix in (*SUFFIXES, ".exr"):
-        raise OutputError(f"{job.output}: frames go to a folder: leave {suffix} out, and choose their format apart.")
+        raise OutputError(f"{output}: frames go to a folder: leave {suffix} out, and choose their format apart.")
 
 
 def read_job_table(job: ClipJob) -> Table:
@@ -161,6 +159,12 @@ def frame_numbers(track: AttributeTrack, job: ClipJob) -> list[int]:
 def encode_photo(job: ClipJob, photo: Photo, generator: Generator, reader: FaceReader) -> Source:
     """Raises FaceError, PackError."""
     return generator.encode(photo, reader.face(photo, job.photo_face), job.size)
+
+
+def photo_notes(source: Source) -> list[str]:
+    """What to tell the user about the photo and its face."""
+    notes = [f"Photo: {note}." for note in source.photo.notes]
+    return [f"Face: {source.face.warning}", *notes] if source.face.warning else notes
 
 
 def description(job: ClipJob) -> dict:

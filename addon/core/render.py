@@ -1,4 +1,5 @@
-"""Vectors to files: generate, paste and write as one pipeline. Used by the command line and by Blender alike."""
+"""Vectors, or pictures that drive, to files: generate, paste and write as one pipeline, for the command line and for
+Blender."""
 
 from __future__ import annotations
 
@@ -7,10 +8,11 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +26,7 @@ VERSION = "0.1.0"
 MANIFEST = "zygoma.json"
 WORKERS = 2  # each takes a batch from vectors to files
 Existing = Literal["skip", "overwrite", "fail"]
+Task = Callable[[], list[np.ndarray]]  # makes frames, and writes them where they are files of their own
 
 
 @dataclass(frozen=True)
@@ -75,55 +78,85 @@ def render_vectors(
     """
     output = Path(output)
     targets = np.asarray(targets, np.float32)
-    if suffix not in SUFFIXES:
-        raise OutputError(f"Frames cannot be written as {suffix}: use one of {', '.join(SUFFIXES)}.")
-    names = [f"{n:06d}{suffix}" for n in (numbers if numbers is not None else range(1, len(targets) + 1))]
-    assert len(names) == len(targets) == len(set(names)), "one number for each vector"
+    total = len(targets)
+    names = [frame_name(n, suffix) for n in (numbers if numbers is not None else range(1, total + 1))]
+    assert len(names) == total == len(set(names)), "one number for each vector"
     movie = output.suffix.lower() == MOVIE
-    identity = _identity(source, generator, crop)
+    identity = job_identity(source, generator, crop)
     if movie:
         identity = hashlib.sha256(f"{identity} {fps:.6g}".encode() + targets.tobytes()).hexdigest()
-    texts = {
-        "Software": f"Zygoma {VERSION}",
-        "Description": f"Synthetic face animation, pack {generator.pack.id} {generator.pack.version}, job {identity}",
-    }
-    if movie:
         make_folder(output.parent)
-        todo = _movie_todo(output, len(targets), identity, existing)
+        todo = [] if movie_is_there(output, identity, existing) else list(range(total))
     else:
         make_folder(output)
-        pack = {"pack": generator.pack.id, "pack_version": generator.pack.version, "photo": source.photo.sha256}
-        todo = _frames_todo(output, names, targets, identity, existing, {**pack, **(job or {})})
-    pipeline = _Pipeline(source, generator, crop, texts)
+        hashes = {name: hashlib.sha256(v.tobytes()).hexdigest()[:16] for name, v in zip(names, targets, strict=True)}
+        missing = frames_todo(output, hashes, identity, existing, {**made_of(source, generator), **(job or {})})
+        todo = [i for i, name in enumerate(names) if name in missing]
+    texts = provenance(generator, identity)
+    pipeline = Pipeline(source, generator, crop, texts)
     started = time.perf_counter()
-    skipped = len(targets) - len(todo)
-    written = 0
-    waiting: deque[Future] = deque()
+    skipped = total - len(todo)
+    batch = generator.batch(source)
+
+    def tasks() -> Iterator[Task]:
+        for first in range(0, len(todo), batch):
+            places = todo[first : first + batch]
+            yield partial(pipeline.run, targets[places], None if movie else [output / names[i] for i in places])
+
+    if progress:
+        progress(skipped, total)
     writer = MovieWriter(output, fps, texts) if movie and todo else None
+    taken = progress and (lambda written: progress(skipped + written, total))
+    written, stopped = run_tasks(tasks(), writer, taken, cancelled)
+    seconds = {**pipeline.seconds, "whole": time.perf_counter() - started}
+    return ClipReport(output, total, written, skipped, stopped, (), seconds)
+
+
+def frame_name(number: int, suffix: str) -> str:
+    """Raises OutputError where frames cannot be written as `suffix`."""
+    if suffix not in SUFFIXES:
+        raise OutputError(f"Frames cannot be written as {suffix}: use one of {', '.join(SUFFIXES)}.")
+    return f"{number:06d}{suffix}"
+
+
+def provenance(generator: Generator, identity: str) -> dict[str, str]:
+    """Texts for the files."""
+    pack = generator.pack
+    return {
+        "Software": f"Zygoma {VERSION}",
+        "Description": f"Synthetic face animation, pack {pack.id} {pack.version}, job {identity}",
+    }
+
+
+def run_tasks(
+    tasks: Iterator[Task],
+    writer: MovieWriter | None,
+    taken: Callable[[int], None] | None,
+    cancelled: Callable[[], bool] | None,
+) -> tuple[int, bool]:
+    """(frames made, whether it was cancelled). Tasks are drawn in this thread and run in others, a few at a time; their
+    frames go to the movie, where there is one, in order. taken(frames made) is called from this thread; cancelled() is
+    asked before each task: frames made so far stay, a movie is given up."""
+    made, stopped = 0, False
+    waiting: deque[Future[list[np.ndarray]]] = deque()
 
     def take() -> None:
-        nonlocal written
+        nonlocal made
         for frame in waiting.popleft().result():
             if writer:
                 writer.write(frame)
-            written += 1
-        if progress:
-            progress(skipped + written, len(targets))
+            made += 1
+        if taken:
+            taken(made)
 
-    if progress:
-        progress(skipped, len(targets))
-    batch = generator.batch(source)
-    stopped = False
     try:
         with writer or nullcontext(), ThreadPoolExecutor(WORKERS, "zygoma") as pool:
             try:
-                for first in range(0, len(todo), batch):
+                for task in tasks:
                     if cancelled and cancelled():
                         stopped = True
                         break
-                    places = todo[first : first + batch]
-                    paths = None if writer else [output / names[i] for i in places]
-                    waiting.append(pool.submit(pipeline.run, targets[places], paths))
+                    waiting.append(pool.submit(task))
                     while len(waiting) > WORKERS or (waiting and waiting[0].done()):
                         take()
                 while waiting:
@@ -135,16 +168,15 @@ def render_vectors(
                     future.cancel()
                 raise
     except _GivenUp:
-        written = 0
-    seconds = {**pipeline.seconds, "whole": time.perf_counter() - started}
-    return ClipReport(output, len(targets), written, skipped, stopped, (), seconds)
+        made = 0
+    return made, stopped
 
 
 class _GivenUp(Exception):
     """Ends a movie that was cancelled, so that nothing of it stays."""
 
 
-class _Pipeline:
+class Pipeline:
     """The steps of a frame, timed; several threads run one each, and the generator's share of one is the files' of
     another."""
 
@@ -165,7 +197,15 @@ class _Pipeline:
                 made[i] = image, alpha
         return [self.finish(*made[i], paths[i] if paths else None) for i in range(len(targets))]
 
+    def drive(self, pixels: np.ndarray, landmarks: np.ndarray, path: Path | None) -> np.ndarray:
+        """One frame by a picture, as of `Generator.drive`."""
+        started = time.perf_counter()
+        frames = self.generator.drive(self.source, pixels, landmarks)
+        self._add("generate", started)
+        return self.finish(frames.image[0], frames.alpha[0], path)
+
     def finish(self, image: np.ndarray | None, alpha: np.ndarray | None, path: Path | None) -> np.ndarray:
+        """A generated crop and its alpha as a frame, uint8 [H,W,3]; without them the photo at rest."""
         started = time.perf_counter()
         if image is None or alpha is None:
             at_rest = self.generator.crop_frame if self.crop else self.generator.frame
@@ -191,7 +231,12 @@ class _Pipeline:
 # What is there already
 
 
-def _identity(source: Source, generator: Generator, crop: bool) -> str:
+def made_of(source: Source, generator: Generator) -> dict:
+    """For zygoma.json: what every job has."""
+    return {"pack": generator.pack.id, "pack_version": generator.pack.version, "photo": source.photo.sha256}
+
+
+def job_identity(source: Source, generator: Generator, crop: bool) -> str:
     """SHA-256 of all that every frame depends on; each depends on its vector besides."""
     parts = {
         "photo": source.photo.sha256,
@@ -204,27 +249,28 @@ def _identity(source: Source, generator: Generator, crop: bool) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _movie_todo(output: Path, count: int, identity: str, existing: Existing) -> list[int]:
+def movie_is_there(output: Path, identity: str, existing: Existing) -> bool:
+    """Whether this very movie is there and stays. Raises OutputError where something else is in the way."""
     try:
         if output.is_dir():
             raise OutputError(f"{output}: a folder of this name is in the way; choose another name.")
         if not output.exists() or existing == "overwrite":
-            return list(range(count))
+            return False
         if existing == "skip" and identity.encode() in output.read_bytes():
-            return []
+            return True
     except OSError as problem:
         raise output_error(output, problem) from problem
     raise OutputError(f"{output} is there already and is not this clip: choose another name, or overwrite it.")
 
 
-def _frames_todo(output: Path, names: list[str], targets, identity: str, existing: Existing, job: dict) -> list[int]:
-    """Which frames to render; zygoma.json is brought up to date before the first.
+def frames_todo(output: Path, hashes: dict[str, str], identity: str, existing: Existing, job: dict) -> set[str]:
+    """Which of the frames named in `hashes` to make; zygoma.json is brought up to date before the first.
 
-    It tells by a hash of its vector what each frame shows, so that a frame is skipped only where it is the same, and
-    a longer clip goes on where a shorter one ended. Frames that are to be replaced go first: whatever ends this run,
-    zygoma.json stays right.
+    It tells by a hash what each frame shows, so that a frame is skipped only where it is the same, and a longer clip
+    goes on where a shorter one ended. Frames that are to be replaced go first: whatever ends this run, zygoma.json
+    stays right. Raises OutputError.
     """
-    hashes = {name: hashlib.sha256(v.tobytes()).hexdigest()[:16] for name, v in zip(names, targets, strict=True)}
+    names = set(hashes)
     try:
         present = {path.name for path in output.iterdir() if path.suffix.lower() in SUFFIXES}
         before = read_manifest(output)
@@ -233,22 +279,22 @@ def _frames_todo(output: Path, names: list[str], targets, identity: str, existin
         if present and existing == "fail":
             raise OutputError(f"{output} holds images already: choose another folder, or skip or overwrite them.")
         if present and existing == "skip":
-            other = not same_job or any(known.get(name) != hashes[name] for name in present & set(names))
-            beside = present - set(names)
+            other = not same_job or any(known.get(name) != hashes[name] for name in present & names)
+            beside = present - names
             if other or (beside and _recording(before) != _recording(job)):
                 raise OutputError(
                     f"{output} holds images that are not frames of this clip: choose another folder, or overwrite them."
                 )
         kept = {name: sha for name, sha in known.items() if same_job and name in present and name not in hashes}
         if existing == "overwrite":
-            for name in present & (set(names) | set(known) - set(kept)):
+            for name in present & (names | set(known) - set(kept)):
                 (output / name).unlink()
             present = set()
     except OSError as problem:
         raise output_error(output, problem) from problem
     manifest = {"zygoma": VERSION, "job": identity, **job, "frames": {**kept, **hashes}}
     write_bytes(output / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
-    return [i for i, name in enumerate(names) if name not in present]
+    return names - present
 
 
 def _recording(said: dict) -> tuple:

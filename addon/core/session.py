@@ -121,7 +121,7 @@ class Generator:
         else:
             self._encoder()
         if DRIVER in self.pack.files:
-            self._driver()
+            self.driver()
 
     def _encode_mesh(self, image, crop: Crop, face: Face, source_vector):
         from .mesh import encode
@@ -171,15 +171,15 @@ class Generator:
         parts = [self._animate(source, self._conditions(vectors[i : i + batch])) for i in range(0, len(vectors), batch)]
         return Frames(*(part[0] if len(parts) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    def drive(self, source: Source, photo: Photo, face: Face) -> Frames:
+    def drive(self, source: Source, pixels: np.ndarray, landmarks: np.ndarray) -> Frames:
         """One frame: the source with the expression of somebody else's face, which no vector tells.
 
-        Raises PackError where no picture can drive the pack, GenerateError where a graph fails.
+        pixels uint8 [H,W,3]: a picture of the other; landmarks float32 [478,3]: theirs in it. Raises PackError where no
+        picture can drive the pack, GenerateError where a graph fails.
         """
-        if DRIVER not in self.pack.files:
-            raise PackError(f"The pack {self.pack.id} has no {DRIVER}: vectors drive it, pictures cannot.")
-        crop = face_crop(face.landmarks, source.crop.size, self.pack.crop_side, self.pack.crop_shift, self.pack.sizes)
-        made = self._run(self._driver(), self._told, {"image": _planes(cut(photo.pixels, crop))})
+        driver = self.driver()
+        crop = face_crop(landmarks, source.crop.size, self.pack.crop_side, self.pack.crop_shift, self.pack.sizes)
+        made = self._run(driver, self._told, {"image": _planes(cut(pixels, crop))})
         return Frames(*self._animate(source, dict(zip(self._told, made, strict=True))))
 
     def batch(self, source: Source) -> int:
@@ -263,7 +263,13 @@ class Generator:
     def _encoder(self) -> ort.InferenceSession:
         return self._once(ENCODER, lambda: self._checked_graph(ENCODER, self._check_encoder))
 
-    def _driver(self) -> ort.InferenceSession:
+    def driver(self) -> ort.InferenceSession:
+        """What reads a picture's expression. Raises PackError where the pack has none, or one that does not fit."""
+        if DRIVER not in self.pack.files:
+            raise PackError(
+                f"The pack {self.pack.id} has no {DRIVER}: vectors drive it, pictures cannot; choose a pack that has "
+                "one, such as aipgan, or animate by a table."
+            )
         return self._once(DRIVER, lambda: self._checked_graph(DRIVER, self._check_driver))
 
     def _basis(self) -> HeadBasis:

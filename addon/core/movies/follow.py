@@ -66,11 +66,14 @@ class Person:
 
 
 class Follower:
-    """Readings of each frame's faces; frames come in order."""
+    """Readings of each frame's faces; frames come in order. points: the landmarks float32 [478,3] of the last frame's
+    faces, by number."""
 
-    def __init__(self, reader: FaceReader, most: int = MOST_FACES):
-        """most: how many faces are followed at a time; the largest come first."""
-        self.reader, self.models, self.most = reader, reader.models, most
+    def __init__(self, reader: FaceReader, most: int = MOST_FACES, patience: float = SEARCHED_LOST):
+        """most: how many faces are followed at a time; the largest come first. patience: seconds between two searches
+        while a face is missing."""
+        self.reader, self.models, self.most, self.patience = reader, reader.models, most, patience
+        self.points: dict[int, np.ndarray] = {}
         self.people: list[Person] = []
         self.refused: list[tuple[float, np.ndarray, float]] = []  # time, middle, side
         self.searched = self.tiled = -np.inf
@@ -98,6 +101,7 @@ class Follower:
         points = self._followed(picture, frame.time)
         if cut or self._search_due(frame.time):
             points |= self._searched(picture, frame.time, points)
+        self.points = points
         return self._records(frame, points)
 
     def _is_cut(self, pixels: np.ndarray) -> bool:
@@ -143,7 +147,7 @@ class Follower:
         if followed >= self.most:
             return False
         missing = not followed or any(time - p.seen < NEAR_TIME for p in self.people if not p.followed)
-        return time - self.searched >= (SEARCHED_LOST if missing else SEARCHED) - 1e-6
+        return time - self.searched >= (self.patience if missing else SEARCHED) - 1e-6
 
     def _searched(self, picture: Picture, time: float, followed: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
         """Points by number of faces that are new or back."""

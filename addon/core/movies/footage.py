@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import queue
 import re
@@ -62,6 +63,20 @@ class Footage:
                 own = capture.get(cv2.CAP_PROP_FPS)
                 self.rate = rate or (own if 0.1 <= own <= 1000 else PICTURE_RATE)
                 self.count = max(0, int(min(capture.get(cv2.CAP_PROP_FRAME_COUNT), 1e9)))
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether these are the same files as at another time, by their names, sizes and dates."""
+        digest = hashlib.sha256()
+        for path in self.pictures or [self.path]:
+            state = path.stat()
+            digest.update(f"{path.name} {state.st_size} {state.st_mtime_ns}\n".encode())
+        return digest.hexdigest()
+
+    def numbers(self, start: float = 0.0, end: float | None = None) -> range:
+        """About which frames there are from `start` to `end` seconds, by the nominal rate."""
+        last = self.count if end is None else min(self.count, round(end * self.rate) + 1)
+        return range(round(start * self.rate) + 1, last + 1)
 
     def frames(self, after: int = 0, start: float = 0.0, end: float | None = None) -> Iterator[Frame]:
         """The frames behind number `after`, from `start` to `end` seconds. Raises MovieError, also midway."""

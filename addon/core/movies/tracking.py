@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ def track_movie(
             follower = Follower(reader, job.faces)
             follower.resume(known)
             after = int(known["frame"][-1]) if len(known) else 0
-            total = _total(job, footage)
+            total = len(footage.numbers(job.start, job.end))
             for frame in footage.frames(after, job.start, job.end):
                 journal.append(follower(frame))
                 done += 1
@@ -99,7 +98,7 @@ def track_movie(
         if not stopped:
             journal.remove()
             if not faces:
-                raise MovieError(_why_none(job, done))
+                raise MovieError(why_no_face(job.movie, done))
     notes = (*footage.notes, *notes)
     counts = {face.face: len(face.frames) for face in faces}
     return TrackReport(table, done, resumed, counts, stopped, notes, time.monotonic() - began)
@@ -118,27 +117,17 @@ def _check_table(table: Path, job: TrackJob, subject: dict) -> None:
 
 def _subject(job: TrackJob, footage: Footage) -> dict:
     """What the journal's records are of: a run on anything else begins anew."""
-    digest = hashlib.sha256()
-    for path in footage.pictures or [footage.path]:
-        state = path.stat()
-        digest.update(f"{path.name} {state.st_size} {state.st_mtime_ns}\n".encode())
     return {
         "what": "Zygoma follows a movie",
         "version": VERSION,
         "record": RECORD.itemsize,
-        "movie": digest.hexdigest(),
+        "movie": footage.fingerprint,
         "options": [job.start, job.end, job.faces, job.rate],
     }
 
 
 def _counted(records: np.ndarray) -> int:
     return int((np.diff(records["frame"]) > 0).sum()) + 1 if len(records) else 0
-
-
-def _total(job: TrackJob, footage: Footage) -> int:
-    """About how many frames there are to read."""
-    last = footage.count if job.end is None else min(footage.count, round(job.end * footage.rate) + 1)
-    return max(0, last - round(job.start * footage.rate))
 
 
 def _people(records: np.ndarray) -> tuple[list[Rows], list[str]]:
@@ -165,10 +154,10 @@ def _people(records: np.ndarray) -> tuple[list[Rows], list[str]]:
     return faces, notes
 
 
-def _why_none(job: TrackJob, frames: int) -> str:
+def why_no_face(movie: Path, frames: int) -> str:
     if not frames:
-        return f"{job.movie}: there is no frame between the times that were asked for; check start and end."
-    return f"{job.movie}: no face was found in any of {frames:,} frames; use a movie that shows a face from the front."
+        return f"{movie}: there is no frame between the times that were asked for; check start and end."
+    return f"{movie}: no face was found in any of {frames:,} frames; use a movie that shows a face from the front."
 
 
 def _still(footage: Footage, table: Path, reader: FaceReader, began: float) -> TrackReport:

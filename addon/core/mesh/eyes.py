@@ -111,7 +111,7 @@ def lash_factor(image: np.ndarray, openings, seams: Seams) -> np.ndarray:
         level = up_line[columns]
         patch = Patch.around(size, x0, x1, level.min() - 0.4 * w, level.max() + 0.4 * w)
         y, lum = patch.y, patch.of(grey)
-        upper, gap, rim = (patch.over(v) for v in (seams.upper_lid, seams.lid_gap, seams.lid_rim))
+        upper, gap = patch.over(seams.upper_lid), patch.over(seams.lid_gap)
         zone = (y > upper - 0.06 * w) & (y < upper + pixel)
         dark = np.minimum(np.where(zone, lum, 999).min(0), 160)
         dark = gaussian_filter1d(dark, max(0.06 * w / pixel, 1), mode="nearest")

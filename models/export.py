@@ -316,12 +316,12 @@ def write_pack_toml(
 ) -> None:
     """pack.toml with the hashes of the files as they are."""
     facts, paper = trained.checkpoint.facts, PAPERS[trained.system]
-    minutes = read_events(trained.checkpoint.path.parent, facts["step"]).minutes
-    training: dict[str, Any] = {"data": f"synthetic people, preset {facts['preset']}", "samples": facts["samples"]}
+    spent = trained.spent
+    training: dict[str, Any] = {"data": f"synthetic people, preset {facts['preset']}", "samples": spent.samples}
     if "people" in trained.config:
         training["people"] = trained.config["people"]
-    if minutes is not None:
-        training["minutes"] = round(minutes, 1)
+    if spent.minutes is not None:
+        training["minutes"] = round(spent.minutes, 1)
     if machine := about.machine or trained.config.get("machine", ""):
         training["machine"] = machine
     top = {

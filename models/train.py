@@ -35,10 +35,10 @@ from .gains import Gains, measure, sheet
 from .losses.objective import Objective
 from .pairs import Pairs, read_views
 from .presets import Preset, Training, find
+from .trained import BEFORE, CONFIG, run_config, spent_on, weights_of_pack
 
 LOGGED = 50  # steps between two looks at the terms
 LIKE_COPYING = 0.02  # gain below which a generator only copies the photo
-CONFIG = "config.json"
 
 
 class TrainingError(ZygomaError):
@@ -343,8 +343,6 @@ class Log:
 def start_from(path: Path, networks: nn.Module) -> None:
     """Weights of another run's checkpoint, or of a pack that was exported from the same architecture."""
     if path.is_dir():
-        from .trained import weights_of_pack
-
         networks.load_state_dict(weights_of_pack(path, networks), strict=False)
     else:
         checkpoints.load_weights(checkpoints.load(path), networks)
@@ -393,6 +391,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, metavar="M", help="stop after this time; go on with --resume")
     parser.add_argument("--batch", type=int, metavar="N", help="pairs a step, in place of the preset's")
     parser.add_argument("--seed", type=int, metavar="N", help="in place of the preset's")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), help="in place of the preset's")
     parser.add_argument("--threads", type=int, metavar="N", help="of the processor")
     parser.add_argument("--device", help="cuda or cpu; by default cuda where there is one")
     parser.add_argument("--dry-run", action="store_true", help="print the configuration, parameters and FLOPs")
@@ -402,7 +401,8 @@ def parser() -> argparse.ArgumentParser:
 def resolved(args: argparse.Namespace) -> Preset:
     """The preset with what the command line puts in its place."""
     preset = find(args.system, args.preset)
-    given = {name: getattr(args, name) for name in ("samples", "batch", "seed") if getattr(args, name) is not None}
+    names = ("samples", "batch", "seed", "precision")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     return replace(preset, training=replace(preset.training, **given))
 
 
@@ -437,7 +437,7 @@ def run_command(args: argparse.Namespace) -> int:
     views = read_views(args.data, preset.training.size, preset.training.side)
     pairs = Pairs(views.to(device), preset.training)
     if rank == 0:
-        write_config(run, args.data, pairs.people)
+        write_config(run, args.data, pairs.people, args.start)
 
     asked: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -454,10 +454,15 @@ def run_command(args: argparse.Namespace) -> int:
     return 130 if asked else 0
 
 
-def write_config(run: Run, data: Sequence[Path], people: int) -> None:
-    """config.json beside the checkpoints: what was resolved, and on what."""
+def write_config(run: Run, data: Sequence[Path], people: int, start: Path | None) -> None:
+    """config.json beside the checkpoints: what was resolved, on what, and what its first weights had been trained for,
+    which a run that goes on remembers."""
     facts = run.facts() | {"training": dataclasses.asdict(run.training)}
     facts |= {"people": people, "data": [str(folder) for folder in data], "torch": torch.__version__}
+    if start:
+        facts[BEFORE] = dataclasses.asdict(spent_on(start))
+    elif before := run_config(run.out).get(BEFORE):
+        facts[BEFORE] = before
     run.out.mkdir(parents=True, exist_ok=True)
     part = run.out / (CONFIG + ".part")
     part.write_text(json.dumps(facts, indent=2) + "\n")

@@ -39,6 +39,7 @@ from models.train import (
     pace,
     train,
 )
+from models.trained import load_trained
 
 SIZE = 64
 CPU = torch.device("cpu")
@@ -199,6 +200,22 @@ def test_weights_of_another_run_are_a_start(tmp_path, views):
     train(run_of(tmp_path / "second", quick), pairs, False, tmp_path / "first" / LAST, never)
     first, second = (load(tmp_path / name / LAST).group("networks")["share.weight"] for name in ("first", "second"))
     assert torch.equal(first, second)
+
+
+def test_a_run_remembers_what_its_start_had_seen(tmp_path, folder):
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    try:
+        common = ["--system", "ganimation", "--preset", "smoke", "--data", str(folder), "--samples", "4"]
+        first, second = tmp_path / "first", tmp_path / "second"
+        assert main([*common, "--out", str(first)]) == 0
+        assert main([*common, "--out", str(second), "--start", str(first / LAST), "--minutes", "0"]) == 0
+        assert load_trained(second / LAST).spent.samples == 4 + 2
+        assert main([*common, "--out", str(second), "--resume"]) == 0
+        spent = [load_trained(run / LAST).spent for run in (first, second)]
+        assert spent[1].samples == 4 + 4 and spent[1].minutes > spent[0].minutes > 0
+    finally:
+        signal.signal(signal.SIGINT, handlers[0])
+        signal.signal(signal.SIGTERM, handlers[1])
 
 
 def test_unknown_names_list_the_known_ones(capsys):

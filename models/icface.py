@@ -54,8 +54,7 @@ def reenacted(networks: ICface, source: Subject, vectors: Tensor) -> Tensor:
     """Sec. 4.1: the source showing each of vectors [N,20], [N,3,S,S]. Drivers of the source's own identity make it
     self-reenactment, others cross-reenactment: what is taken from them is the vector alone."""
     face = neutral(networks, source)
-    many = Shown(*(part.expand(len(vectors), *part.shape[1:]) for part in face))
-    return networks.animate(many, vectors).image
+    return networks.animate(face.repeated(len(vectors)), vectors).image
 
 
 def edited(vector: Tensor, changes: Mapping[str, float]) -> Tensor:

@@ -151,6 +151,7 @@ ICFACE = ICfaceConfig(
     fold=2,
     stem_norm=False,
     painted=True,
+    film=True,
     source_vector=True,
     turn=True,
     skip=True,
@@ -166,8 +167,8 @@ ICFACE_LOSSES = ICfaceLosses(
     pair_neutral=1.0,
     pair_target=1.0,
     own=2.0,
-    exact_share=0.25,
-    direct_share=0.5,
+    exact_share=0.15,
+    direct_share=0.35,
     points=0.3,
     vector_noise=0.05,
 )
@@ -280,7 +281,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
         ),
         "cpu": Preset(
             ICfaceObjective,
-            replace(ICFACE, kernel=3, critic_width=16),
+            replace(ICFACE, downs=1, kernel=3, critic_width=16),
             replace(ICFACE_LOSSES, adversarial_from=0.8),
             replace(CPU, stages=UNITS_FIRST, pictures=("neutral",)),
         ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ from addon.core.attributes import AT_POSE
 from ..batch import Batch
 from ..judge import identity as identity_judge
 from ..networks.icface import Drawn, ICface, ICfaceConfig, Shown, facial_attributes
-from ..networks.moved_photo import by_rate
+from ..networks.moved_photo import by_rate, untouched
 from ..networks.vgg import load_features
 from .objective import Generated
 from .relative import changed_error, missed_beyond_turn, pair_errors
@@ -131,6 +131,18 @@ class LightCNNMaps(nn.Module):
         return self.net.features(image)
 
 
+class Start(NamedTuple):
+    """What is true of what G_A starts from: its landmarks [B,478,3], and those [B,478,3] and the vector [B,20] of the
+    photo whose pixels it moves."""
+
+    points: Tensor
+    photo_points: Tensor
+    photo_vector: Tensor
+
+
+Tuple = TypeVar("Tuple", Shown, Start)
+
+
 class ICfaceObjective:
     """Implements Objective (models/losses/objective.py)."""
 
@@ -209,21 +221,28 @@ class ICfaceObjective:
             source = torch.cat([pose, units.clamp(0, 1)], 1)
         return Shown(batch.image, batch.points, source)
 
-    def _starts(self, batch: Batch, face: Shown) -> tuple[Shown, Tensor]:
-        """What G_A starts from, and where its landmarks truly lie [B,478,3]: what G_N made, or in shares of the samples
-        the exact neutral face or the photo."""
+    def _starts(self, batch: Batch, face: Shown) -> tuple[Shown, Start]:
+        """What G_A starts from, and what is truly there: what G_N made, or in shares of the samples the exact neutral
+        face or the photo."""
         losses = self.losses
+        photo = Shown(batch.image, batch.points, batch.source, self._layers(batch.image))
+        start = Start(batch.neutral_points, batch.exact_points, batch.source)
         if not self.networks.config.neutralizer:
-            return face, batch.exact_points
-        truly = batch.neutral_points
-        chance = torch.rand(len(batch), device=truly.device)
+            return face, start._replace(points=batch.exact_points)
+        chance = torch.rand(len(batch), device=batch.image.device)
         if losses.exact_share:
-            face = _where(chance < losses.exact_share, face._replace(image=batch.neutral), face)
+            exact = chance < losses.exact_share
+            neutral = face._replace(image=batch.neutral, layers=self._layers(batch.neutral))
+            face = _where(exact, neutral, face)
+            start = _where(exact, Start(batch.neutral_points, batch.neutral_points, 0 * batch.source), start)
         if losses.direct_share:
             direct = chance > 1 - losses.direct_share
-            face = _where(direct, Shown(batch.image, batch.points, batch.source), face)
-            truly = torch.where(direct.view(-1, 1, 1), batch.exact_points, truly)
-        return face, truly
+            face = _where(direct, photo, face)
+            start = _where(direct, start._replace(points=batch.exact_points), start)
+        return face, start
+
+    def _layers(self, photo: Tensor) -> Tensor | None:
+        return untouched(photo) if self.networks.config.photo else None
 
     # What is minimised
 
@@ -273,8 +292,8 @@ class ICfaceObjective:
 
     def _animator_terms(self, batch: Batch, face: Shown, critic: bool) -> dict[str, Tensor]:
         losses = self.losses
-        start, truly = self._starts(batch, face)
-        target = self.networks.animate(start, batch.wanted)
+        shown, start = self._starts(batch, face)
+        target = self.networks.animate(shown, batch.wanted)
         found = self._shared_terms("A", batch, target.image, batch.wanted, critic)
         if losses.reconstruction:  # eq. 4, first term
             found["R_A"] = losses.reconstruction * F.l1_loss(target.image, batch.target)
@@ -282,7 +301,10 @@ class ICfaceObjective:
             found |= self._pair_terms("A", losses.pair_target, target, batch.target)
         if losses.points:
             found["points_A"] = losses.points * missed_beyond_turn(
-                target.flow, truly, batch.target_points, start.vector, batch.wanted
+                target.flow, start.points, batch.target_points, shown.vector, batch.wanted
+            )
+            found["points_NA"] = losses.points * missed_beyond_turn(
+                target.way, start.photo_points, batch.target_points, start.photo_vector, batch.wanted
             )
         return found
 
@@ -328,6 +350,10 @@ class ICfaceObjective:
         return self._frozen[kind]
 
 
-def _where(condition: Tensor, yes: Shown, no: Shown) -> Shown:
+def _where(condition: Tensor, yes: Tuple, no: Tuple) -> Tuple:
     """Sample by sample, condition bool [B]."""
-    return Shown(*(torch.where(condition.view(-1, *[1] * (a.dim() - 1)), a, b) for a, b in zip(yes, no, strict=True)))
+
+    def chosen(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+        return None if a is None else torch.where(condition.view(-1, *[1] * (a.dim() - 1)), a, b)
+
+    return type(yes)(*map(chosen, yes, no))

@@ -133,6 +133,14 @@ def normalised(channels: int, norm: str) -> nn.Module:
     raise ValueError(f"Unknown normalisation {norm!r}: instance, batch or none.")
 
 
+def film(values: int, channels: int) -> nn.Linear:
+    """A condition [B,values] -> a scale and a shift a channel, [B,2*channels]."""
+    linear = nn.Linear(values, 2 * channels)
+    nn.init.normal_(linear.weight, std=0.4)  # a unit at 1 is heard from the first step on
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
 class Residual(nn.Module):
     """x + conv(relu(FiLM(conv(x)))), both convolutions 3x3 and normalised; FiLM (a scale and a shift a channel, linear
     in the condition) where `values` > 0 is the condition's length."""
@@ -144,10 +152,7 @@ class Residual(nn.Module):
         self.first_norm = normalised(channels, norm)
         self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=bias)
         self.second_norm = normalised(channels, norm)
-        self.film = nn.Linear(values, 2 * channels) if values else None
-        if self.film is not None:
-            nn.init.normal_(self.film.weight, std=0.4)  # a unit at 1 is heard from the first step on
-            nn.init.zeros_(self.film.bias)
+        self.film = film(values, channels) if values else None
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """x [B,C,h,w], condition [B,values] -> [B,C,h,w]."""

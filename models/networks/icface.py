@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_POSE, COMMON
 
 from . import blocks
-from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, planes
+from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, layers_of, planes, untouched
 
 ATTRIBUTES = len(COMMON)  # sec. 3: three angles and 17 Action Units
+HEARD = 3  # layers of a residual block before FiLM
 WIDEST = 0.7  # radians, released: -0.7..0.7 become 0..1
 
 
@@ -40,6 +41,7 @@ class ICfaceConfig:
     fold: int = 1  # pixels a side that become channels before the first convolution
     stem_norm: bool = True  # False: nothing before the residual blocks is normalised
     painted: bool = False  # planes: the change of each attribute, painted where it acts, and the places themselves
+    film: bool = False  # residual blocks hear the change of the vector by FiLM, too
     source_vector: bool = False  # G_N is told the photo's own vector, so that its planes hold a change, too
     turn: bool = False  # pictures go through the turn of a rigid head before a generator sees them
     skip: bool = False  # heads see the first convolution's features, too
@@ -68,9 +70,14 @@ class Residual(nn.Module):
             nn.Conv2d(channels, channels, 3, bias=bias),
             blocks.normalised(channels, config.norm),
         )
+        self.film = blocks.film(ATTRIBUTES, channels) if config.film else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
+    def forward(self, x: Tensor, change: Tensor) -> Tensor:
+        """x [B,C,h,w]; change [B,20]: what FiLM hears."""
+        if self.film is None:
+            return x + self.body(x)
+        scale, shift = self.film(change)[:, :, None, None].chunk(2, 1)
+        return x + self.body[HEARD:](self.body[:HEARD](x) * (1 + scale) + shift)
 
 
 class Generator(nn.Module):
@@ -91,7 +98,7 @@ class Generator(nn.Module):
         self.down, self.up = nn.Sequential(), nn.ModuleList()
         for i in range(config.downs):
             self.down.extend(convolution(nn.Conv2d, w << i, 2 * w << i, before, 3, 2, 1))
-        self.blocks = nn.Sequential(*(Residual(w << config.downs, config) for _ in range(config.blocks)))
+        self.blocks = nn.ModuleList(Residual(w << config.downs, config) for _ in range(config.blocks))
         for i in reversed(range(config.downs)):
             doubling = convolution(nn.ConvTranspose2d, 2 * w << i, w << i, config.norm, 3, 2, 1, output_padding=1)
             self.up.append(nn.Sequential(*doubling))
@@ -102,9 +109,16 @@ class Generator(nn.Module):
         if config.photo:
             self.photo = MovedPhoto(2 * w, seen, config.fold)
 
-    def forward(self, image: Tensor, have: Tensor, wanted: Tensor, points: Tensor | None = None) -> Drawn:
+    def forward(
+        self,
+        image: Tensor,
+        have: Tensor,
+        wanted: Tensor,
+        points: Tensor | None = None,
+        layers: Tensor | None = None,
+    ) -> Drawn:
         """image [B,3,S,S]; the vector [B,20] that it shows, as far as it is known, and the one wanted; its landmarks
-        [B,478,3] where planes are painted or heads turned."""
+        [B,478,3] where planes are painted or heads turned; layers [B,12,S,S] where a generator has made it."""
         config, size, picture, places, turn = self.config, image.shape[-1], image, points, None
         if config.turn:
             turn = blocks.enlarged(blocks.rigid_flow(points, have, wanted, size), size)
@@ -115,7 +129,9 @@ class Generator(nn.Module):
             painted = blocks.constant_planes(facial_attributes(wanted), size // config.fold)
         joined = torch.cat([F.pixel_unshuffle(picture, config.fold), painted], 1)  # L, [B,23,S,S] in the paper
         first = self.stem(joined)
-        features = self.blocks(self.down(first))  # [B,4w,S/4,S/4]
+        features = self.down(first)  # [B,4w,S/4,S/4]
+        for block in self.blocks:
+            features = block(features, wanted - have)
         for double in self.up:
             before, features = features, double(features)
         if config.skip:
@@ -124,7 +140,7 @@ class Generator(nn.Module):
         if not config.photo:
             return Drawn(own, own, given=picture)
         photo = Photo(image, points, have)
-        drawn = self.photo(own, before, F.avg_pool2d(painted, 2), features, photo, wanted, turn)
+        drawn = self.photo(own, before, F.avg_pool2d(painted, 2), features, photo, wanted, turn, layers)
         return drawn._replace(given=picture)
 
 
@@ -179,12 +195,17 @@ def _normal(module: nn.Module, std: float) -> None:
 
 
 class Shown(NamedTuple):
-    """A picture to animate: image [B,3,S,S], its landmarks [B,478,3] in pixels, and the vector [B,20] that it shows, as
-    far as a generator is told."""
+    """A picture to animate: image [B,3,S,S], its landmarks [B,478,3] in pixels, the vector [B,20] that it shows, as far
+    as a generator is told, and where the photo's pixels are moved what it is made of, [B,12,S,S]."""
 
     image: Tensor
     points: Tensor
     vector: Tensor
+    layers: Tensor | None = None
+
+    def repeated(self, batch: int) -> Shown:
+        """Of one picture `batch` times the same."""
+        return Shown(*(None if part is None else part.expand(batch, *part.shape[1:]) for part in self))
 
 
 class ICface(nn.ModuleDict):
@@ -219,22 +240,24 @@ class ICface(nn.ModuleDict):
         rest = torch.zeros_like(photo.vector)
         drawn = self["neutralizer"](photo.image, self.told(photo.vector), rest, photo.points)
         # Where its landmarks lie, about: the head turned to the camera as a rigid body.
-        return drawn, Shown(drawn.image, blocks.turned(photo.points, photo.vector, rest), rest)
+        points = blocks.turned(photo.points, photo.vector, rest)
+        layers = layers_of(photo.image, drawn) if self.config.photo else None
+        return drawn, Shown(drawn.image, points, rest, layers)
 
     def animate(self, face: Shown, wanted: Tensor) -> Drawn:
         """Second stage, G_A: what the first one made -> the person showing `wanted` [B,20]."""
-        return self["animator"](face.image, face.vector, wanted, face.points)
+        return self["animator"](face.image, face.vector, wanted, face.points, face.layers)
 
 
 # What a pack is made of: G_N once a source, G_A every frame.
 
 ENCODER_INPUTS = ("image", "landmarks", "source_vector")
-STATE = ("neutral", "neutral_points", "neutral_vector", "photo_share")
+STATE = ("neutral", "neutral_points", "neutral_vector", "layers")
 EDGE = 0.12  # of the side: where the drawn square fades into the photo
 
 
 class Encode(nn.Module):
-    """The source's neutral face, where its landmarks lie, what it shows, and how far its pixels are the photo's."""
+    """The source's neutral face, where its landmarks lie, what it shows, and what it is made of."""
 
     def __init__(self, networks: ICface, photo: bool = True):
         """photo: False leaves moved pixels out: what G_N draws itself."""
@@ -244,13 +267,12 @@ class Encode(nn.Module):
     def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, ...]:
         """image [1,3,S,S] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> STATE."""
         drawn, face = self.networks.neutralise(Shown(image, landmarks, source_vector))
-        if drawn is None:
-            share = torch.ones_like(image[:, :1])
-        elif drawn.share is None or not self.photo:
-            face, share = face._replace(image=drawn.own), torch.zeros_like(image[:, :1])
+        if not (self.networks.config.photo and self.photo):
+            layers = image.new_zeros(1, 1, 1, 1)
+            face = face if drawn is None else face._replace(image=drawn.own)
         else:
-            share = drawn.share
-        return *face, share
+            layers = untouched(image) if drawn is None else face.layers
+        return *face[:3], layers
 
 
 class Animate(nn.Module):
@@ -266,17 +288,14 @@ class Animate(nn.Module):
         self.register_buffer("alpha", blocks.as_bytes(inside * inside[:, None]), persistent=False)
 
     def forward(
-        self, neutral: Tensor, neutral_points: Tensor, neutral_vector: Tensor, photo_share: Tensor, attributes: Tensor
+        self, neutral: Tensor, neutral_points: Tensor, neutral_vector: Tensor, layers: Tensor, attributes: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """STATE of one source, attributes [B,20] -> image uint8 [B,S,S,3], alpha and synthetic uint8 [B,S,S]."""
-        batch = attributes.shape[0]
-        face = Shown(
-            neutral.expand(batch, -1, -1, -1), neutral_points.expand(batch, -1, -1), neutral_vector.expand(batch, -1)
-        )
+        batch, moved = attributes.shape[0], self.networks.config.photo and self.photo
+        face = Shown(neutral, neutral_points, neutral_vector, layers if moved else None).repeated(batch)
         drawn = self.networks.animate(face, attributes)
         image, share = drawn.own, torch.zeros_like(drawn.own[:, 0])
-        if drawn.share is not None and self.photo:
-            image = drawn.image
-            share = (drawn.share * blocks.warp(photo_share.expand(batch, -1, -1, -1), drawn.flow))[:, 0]
+        if moved:
+            image, share = drawn.image, drawn.share[:, 0]
         pixels = blocks.as_bytes(image / 2 + 0.5).permute(0, 2, 3, 1)
         return pixels, self.alpha.expand(batch, -1, -1), blocks.as_bytes(1 - share)

@@ -36,9 +36,10 @@ def mixed(one: Tensor, other: Tensor, shares: Tensor) -> Tensor:
 class Drawn(NamedTuple):
     """image [B,3,S,S] in -1..1, the result; own: the generator's own picture, every pixel drawn. Where the photo's
     pixels are moved into it: mask [B,1,S,S], 1 = the photo's; moved [B,3,S,S]: the photo along flow [B,2,S,S] (half
-    image widths, from where each pixel is fetched), its colours changed; share [B,1,S,S]: how far a pixel still is the
-    photo's; played [B,1]: how far the generator is used at all, 0 where nothing is to change. given: the picture that
-    it worked on, where that is not the photo as it stands."""
+    image widths, from where each pixel is fetched), its colours changed by change [B,3,S,S]; share [B,1,S,S]: how far a
+    pixel still is the photo's; played [B,1]: how far the generator is used at all, 0 where nothing is to change; way
+    [B,2,S,S]: the whole flow from the photo, where another generator's comes before. given: the picture that it worked
+    on, where that is not the photo as it stands."""
 
     image: Tensor
     own: Tensor
@@ -46,7 +47,9 @@ class Drawn(NamedTuple):
     moved: Tensor | None = None
     flow: Tensor | None = None
     share: Tensor | None = None
+    change: Tensor | None = None
     played: Tensor | None = None
+    way: Tensor | None = None
     given: Tensor | None = None
 
 
@@ -58,6 +61,34 @@ def planes(values: Tensor, points: Tensor, size: int, side: int) -> Tensor:
     `size` pixels, and where its parts lie."""
     maps = place_maps(points, size, size // side)
     return torch.cat([painted(values, maps), maps.expand(values.shape[0], -1, -1, -1)], 1)
+
+
+LAYERS = (3, 2, 1, 3, 3)  # channels: the photo; flow, mask and change of colour; what was drawn
+
+
+def untouched(photo: Tensor) -> Tensor:
+    """[B,3,S,S] -> layers [B,12,S,S] of a photo as it stands."""
+    return torch.cat([photo, torch.zeros_like(photo[:, :2]), torch.ones_like(photo[:, :1]), 0 * photo, photo], 1)
+
+
+def layers_of(photo: Tensor, drawn: Drawn) -> Tensor:
+    """What a generator's picture is made of, [B,12,S,S]: a second one moves that, and still samples the photo once."""
+    return torch.cat([photo, drawn.flow, drawn.mask, drawn.change, drawn.own.detach()], 1)
+
+
+def moved_layers(layers: Tensor, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The picture that layers [B,12,S,S] make, fetched along flow [B,2,S,S]: the picture [B,3,S,S], how far its pixels
+    are the photo's [B,1,S,S], and the whole way from the photo [B,2,S,S]."""
+    photo, others = layers.float().split((LAYERS[0], sum(LAYERS[1:])), 1)
+    way, mask, change, own = blocks.warp(others, flow).split(LAYERS[1:], 1)
+    way = way + flow
+    picture = own + mask * (blocks.warp(photo, way) + change - own)
+    return picture, kept(mask, change), way
+
+
+def kept(mask: Tensor, change: Tensor) -> Tensor:
+    """How far pixels still are the photo's, [B,1,S,S]."""
+    return mask * (1 - change.abs().amax(1, keepdim=True) / blocks.FULLY_SYNTHETIC).clamp(min=0)
 
 
 class MovedPhoto(nn.Module):
@@ -87,26 +118,31 @@ class MovedPhoto(nn.Module):
         photo: Photo,
         wanted: Tensor,
         turn: Tensor | None = None,
+        layers: Tensor | None = None,
     ) -> Drawn:
         """own [B,3,S,S], coarse [B,C,h,w], planes [B,PLANES,h,w], fine [B,C',S/shuffle,S/shuffle], wanted [B,20];
-        turn: the flow [B,2,S,S] of the head's rigid turn, where it is known already."""
+        turn: the flow [B,2,S,S] of the head's rigid turn, where it is known already; layers [B,12,S,S]: what the photo
+        is made of, where an earlier generator made it."""
         size = own.shape[-1]
         image = photo.image.float().expand(own.shape[0], -1, -1, -1)
         asked = (wanted - photo.vector).abs().amax(1)
         played = (asked / FULL).clamp(max=1).view(-1, 1, 1, 1)
-        way, logit, change = F.pixel_shuffle(self.fine(fine), self.shuffle).float().split((2, 1, 3), 1)  # [B,.,S,S]
-        learnt = enlarged(self.coarse(torch.cat([coarse, planes], 1)), size) + FINE * way
+        fine, logit, change = F.pixel_shuffle(self.fine(fine), self.shuffle).float().split((2, 1, 3), 1)  # [B,.,S,S]
+        learnt = enlarged(self.coarse(torch.cat([coarse, planes], 1)), size) + FINE * fine
         if turn is None:
             rigid = blocks.rigid_flow(photo.points, photo.vector, wanted, size, size // coarse.shape[-1])
             turn = enlarged(rigid, size)
         flow = played * learnt + turn
         change = 2 * played * torch.tanh(blocks.LOUDNESS * change)
-        moved = blocks.warp(image, flow) + change
+        if layers is None:
+            moved, before, way = blocks.warp(image, flow), 1.0, flow
+        else:
+            moved, before, way = moved_layers(layers, flow)
+        moved = moved + change
         logit = STEEPEST * torch.tanh((logit + OPEN) / STEEPEST)
         mask = 1 - played * torch.sigmoid(-logit)
         image = own.detach() + mask * (moved - own.detach())
-        share = mask * (1 - change.abs().amax(1, keepdim=True) / blocks.FULLY_SYNTHETIC).clamp(min=0)
-        return Drawn(image, own, mask, moved, flow, share, played.flatten(1))
+        return Drawn(image, own, mask, moved, flow, before * kept(mask, change), change, played.flatten(1), way)
 
 
 def by_rate(networks: Iterable[nn.Module]) -> list[dict]:

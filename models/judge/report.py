@@ -78,18 +78,24 @@ flatters it here. Real photographs, and readers made by others, have to confirm 
 def glance(found: Figures) -> tuple[str, str]:
     text = """\
 PSNR (dB, at most 60), SSIM and MS-SSIM against the true view, over the whole picture; r between the units read of the
-frames and of the true views, mean of 17; what the judges read of the head's angles (pitch, yaw, roll) against what
-was asked; the Fréchet distance of the identity network's embeddings from those of the true views. That one is no FID:
-Inception's weights are not ours to use, and its numbers compare with no published ones.
+frames and those of the true views, and between them and what was asked, means of 17; what the judges read of the
+head's angles (pitch, yaw, roll) against what was asked; the Fréchet distance of the identity network's embeddings from
+those of the true views. That one is no FID: Inception's weights are not ours to use, and its numbers compare with no
+published ones.
+
+How good a witness the estimator is, the true view's own r with what was asked tells: it reads no more of any frame.
 """
     columns = ("PSNR", "SSIM", "MS-SSIM")
     rows = []
     for name, f in found.items():
         pictures = [_number(f["pictures"][c], 2 if c == "PSNR" else 3) for c in columns]
         pose = " / ".join(_number(v, 1) for v in f["units"]["pose"])
-        rows.append([name, *pictures, _number(_mean(f["units"]["pearson"]), 2), pose])
+        follows = (_number(_mean(f["units"][key]), 2) for key in ("pearson", "follows"))
+        rows.append([name, *pictures, *follows, pose])
         rows[-1].append(_number(f["identity"]["frechet"], 3))
-    return "At a glance", text + table(("system", *columns, "units r", "pose off, degrees", "Fréchet distance"), rows)
+    return "At a glance", text + table(
+        ("system", *columns, "units r, true view", "units r, asked", "pose off, degrees", "Fréchet distance"), rows
+    )
 
 
 def sharpness(found: Figures) -> tuple[str, str]:

@@ -149,18 +149,21 @@ def picture_figures(trial: Trial, test: Test) -> dict[str, float]:
 
 def reading_figures(trial: Trial, test: Test) -> dict[str, np.ndarray]:
     """By unit [17], between readings of the frames and of the true views (EGGAN, table 1: `mse` in points, `pearson`;
-    ICface, table 2: `accuracy`, `f_score` of presence), `desired`: mean |reading - asked|; and `pose` [3], degrees."""
+    ICface, table 2: `accuracy`, `f_score` of presence); with what was asked: `desired`, mean |reading - asked|, and
+    `follows`, r; and `pose` [3], degrees."""
     seen = trial.readings.found & test.true.found
     read = trial.readings.attributes[seen][:, AT_UNITS][:, : len(UNITS17)]
     true = test.true.attributes[seen][:, AT_UNITS][:, : len(UNITS17)]
-    asked = test.views.attributes[test.targets][seen]
+    wanted = test.views.attributes[test.targets][seen]
+    asked = wanted[:, AT_UNITS][:, : len(UNITS17)]
     return {
         "mse": metrics.mse(POINTS * read, POINTS * true),
         "pearson": metrics.pearson(read, true),
         "accuracy": metrics.balanced_accuracy(read > PRESENT, true > PRESENT),
         "f_score": metrics.f_score(read > PRESENT, true > PRESENT),
-        "desired": metrics.mae(read, asked[:, AT_UNITS][:, : len(UNITS17)]),
-        "pose": metrics.pose_error(trial.readings.attributes[seen][:, AT_POSE], asked[:, AT_POSE]).mean(0),
+        "desired": metrics.mae(read, asked),
+        "follows": metrics.pearson(read, asked),
+        "pose": metrics.pose_error(trial.readings.attributes[seen][:, AT_POSE], wanted[:, AT_POSE]).mean(0),
     }
 
 

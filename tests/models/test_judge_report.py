@@ -96,6 +96,8 @@ def test_readings_are_compared_with_those_of_the_true_views(trials, test):
     assert set(same["accuracy"][~np.isnan(same["accuracy"])]) <= {1.0}
     assert np.nanmax(other["mse"]) > np.nanmax(same["mse"])
     assert same["pose"].shape == (3,)
+    true = trial.reading_figures(trials[1], test)
+    assert np.array_equal(same["follows"], true["follows"], equal_nan=True) and np.nanmax(true["follows"]) < 1
     assert trial.expression_distance(pack, test) == pytest.approx(same["desired"].sum())
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from addon.core.pack import ANIMATOR, ENCODER
+from addon.core.pack import ANIMATOR, DRIVER, ENCODER, EXPRESS
 from addon.core.session import Generator, Source
 
 FRAMES = 12  # timed, after as many that are not
@@ -20,8 +20,8 @@ FRAMES = 12  # timed, after as many that are not
 
 @dataclass(frozen=True)
 class Cost:
-    """parameters: of all graphs; gflops: of one frame, a multiplication and an addition counted as two; encode_gflops:
-    of the encoder, once a source, nan where encoding is no graph; ms: a frame's median, by the clock of `device`."""
+    """parameters: of all graphs; gflops: of one frame by a vector, a multiplication and an addition counted as two;
+    encode_gflops: of the encoder, once a source, nan where encoding is no graph; ms: a frame's median, by the clock of `device`."""
 
     parameters: int
     gflops: float
@@ -33,15 +33,17 @@ class Cost:
 def cost(generator: Generator, source: Source, targets: np.ndarray) -> Cost:
     """Of one pack on one source, animated to targets float32 [F,25]."""
     pack = generator.pack
-    frame = pack.read(ANIMATOR)
-    inputs = dict(source.state) | {"attributes": np.zeros((1, len(pack.attributes)), np.float32)}
-    parameters, flops = weights(frame), operations(frame, inputs)
-    encode = float("nan")
+    width = len(pack.attributes)
+    asked = {"attributes": np.zeros((1, width), np.float32)}
+    parameters = sum(weights(pack.read(name)) for name in (ENCODER, ANIMATOR, EXPRESS, DRIVER) if name in pack.files)
+    flops, encode = 0.0, float("nan")
+    if EXPRESS in pack.files:
+        express = pack.read(EXPRESS)
+        flops, asked = operations(express, asked), outputs(express, asked)
+    flops += operations(pack.read(ANIMATOR), dict(source.state) | asked)
     if ENCODER in pack.files:
         encoder = pack.read(ENCODER)
-        parameters += weights(encoder)
         size = source.crop.size
-        width = len(pack.attributes)
         known = {"image": (1, 3, size, size), "landmarks": (1, 478, 3), "source_vector": (1, width)}
         wanted = [i.name for i in onnx.load_from_string(encoder).graph.input]
         encode = operations(encoder, {name: np.zeros(known[name], np.float32) for name in wanted}) / 1e9
@@ -70,6 +72,13 @@ def weights(graph: bytes) -> int:
         if a.name == "value" and a.t.data_type != onnx.TensorProto.INT64
     ]
     return int(sum(np.prod(dims, dtype=np.int64) for dims in stored))
+
+
+def outputs(graph: bytes, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a graph gives, by name."""
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, inputs), strict=True))
 
 
 def operations(graph: bytes, inputs: dict[str, np.ndarray]) -> float:

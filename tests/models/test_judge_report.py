@@ -10,7 +10,7 @@ from conftest import ROOT  # noqa: E402
 
 from addon.core.attributes import INDEX, NAMES  # noqa: E402
 from addon.core.faces import FaceReader, cut, face_crop, read_photo  # noqa: E402
-from addon.core.pack import find_pack  # noqa: E402
+from addon.core.pack import find_pack, list_packs  # noqa: E402
 from addon.core.session import Generator  # noqa: E402
 from models.judge import cost, estimator, identity, metrics, papers, proof, report, trial  # noqa: E402
 from models.judge.reading import Judges  # noqa: E402
@@ -146,6 +146,18 @@ def test_printed_means_are_the_papers_means():
         for values in table.values():
             assert len(values) == 18
             assert np.mean(values[:-1]) == pytest.approx(values[-1], abs=0.05)
+
+
+def test_every_shipped_pack_has_a_cost(views):
+    photo = trial.as_photo(views.picture(0), "a face")
+    face = FaceReader(threads=1).face(photo)
+    for pack in list_packs():
+        generator = Generator(pack, "CPU", 1)
+        source = generator.encode(photo, face)
+        spent = cost.cost(generator, source, source.vector[None] + 0.1)
+        assert spent.gflops > 0.01 and spent.ms > 0, pack.id
+        if pack.system != "zygoma-base":  # whose encoding is no graph, and which learnt nothing
+            assert spent.parameters > 1e5 and spent.encode_gflops >= 0, pack.id
 
 
 def test_operations_of_known_graphs():

@@ -21,7 +21,8 @@ FRAMES = 12  # timed, after as many that are not
 @dataclass(frozen=True)
 class Cost:
     """parameters: of all graphs; gflops: of one frame by a vector, a multiplication and an addition counted as two;
-    encode_gflops: of the encoder, once a source, nan where encoding is no graph; ms: a frame's median, by the clock of `device`."""
+    encode_gflops: of the encoder, once a source, nan where encoding is no graph; ms: a frame's median, by the clock of
+    `device`."""
 
     parameters: int
     gflops: float

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from addon.core.attributes import COMMON
 from addon.core.frames import write_chunks
@@ -38,7 +39,7 @@ def figures(trials: Sequence[Trial], test: Test) -> dict[str, dict]:
             "refused": float(one.refused.mean()),
             "cost": None if one.spent is None else vars(one.spent),
         }
-        for one in trials
+        for one in tqdm(trials, desc="figures", unit="system")
     }
 
 

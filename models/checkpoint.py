@@ -22,6 +22,8 @@ from addon.core.errors import OutputError, ZygomaError
 
 VERSION = 1
 LAST, BEST = "last.safetensors", "best.safetensors"
+CONFIG = "config.json"  # beside them: what the run was
+BEFORE = "before"  # in it: what the weights that the run began with had been trained for
 HEADER = "zygoma"
 NETWORKS, AVERAGED, OPTIMISERS = "networks", "averaged", "optimisers"  # groups of tensors
 
@@ -141,3 +143,12 @@ def load_weights(checkpoint: Checkpoint, networks: nn.Module, group: str = AVERA
                 "was trained with."
             )
     networks.load_state_dict(found)
+
+
+def run_config(run: Path) -> dict[str, Any]:
+    """config.json of a run's folder, {} where it is absent."""
+    try:
+        said = json.loads((run / CONFIG).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}

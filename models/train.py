@@ -35,7 +35,6 @@ from .gains import Gains, measure, sheet
 from .losses.objective import Objective
 from .pairs import Pairs, read_views
 from .presets import Preset, Training, find
-from .trained import BEFORE, CONFIG, run_config, spent_on, weights_of_pack
 
 LOGGED = 50  # steps between two looks at the terms
 LIKE_COPYING = 0.02  # gain below which a generator only copies the photo
@@ -343,6 +342,8 @@ class Log:
 def start_from(path: Path, networks: nn.Module) -> None:
     """Weights of another run's checkpoint, or of a pack that was exported from the same architecture."""
     if path.is_dir():
+        from .trained import weights_of_pack  # needs onnx, which a training without a pack does not
+
         networks.load_state_dict(weights_of_pack(path, networks), strict=False)
     else:
         checkpoints.load_weights(checkpoints.load(path), networks)
@@ -460,13 +461,15 @@ def write_config(run: Run, data: Sequence[Path], people: int, start: Path | None
     facts = run.facts() | {"training": dataclasses.asdict(run.training)}
     facts |= {"people": people, "data": [str(folder) for folder in data], "torch": torch.__version__}
     if start:
-        facts[BEFORE] = dataclasses.asdict(spent_on(start))
-    elif before := run_config(run.out).get(BEFORE):
-        facts[BEFORE] = before
+        from .spent import spent_on
+
+        facts[checkpoints.BEFORE] = dataclasses.asdict(spent_on(start))
+    elif before := checkpoints.run_config(run.out).get(checkpoints.BEFORE):
+        facts[checkpoints.BEFORE] = before
     run.out.mkdir(parents=True, exist_ok=True)
-    part = run.out / (CONFIG + ".part")
+    part = run.out / (checkpoints.CONFIG + ".part")
     part.write_text(json.dumps(facts, indent=2) + "\n")
-    os.replace(part, run.out / CONFIG)
+    os.replace(part, run.out / checkpoints.CONFIG)
 
 
 if __name__ == "__main__":

@@ -17,21 +17,11 @@ from addon.core.pack import read_pack
 
 from . import checkpoint as checkpoints
 from .checkpoint import CheckpointError
-from .events import read_events
 from .graph import UNUSED, metadata, read_graph, weights
 from .presets import PRESETS
+from .spent import Spent, spent_by
 
-CONFIG = "config.json"  # in a run's folder
-BEFORE = "before"  # in it: what the weights that a run began with had been trained for
 LEFT_OUT = "left_out"  # a graph's metadata: weights of the same networks that only training needs
-
-
-@dataclass(frozen=True)
-class Spent:
-    """On a training, with those that its first weights come from: pictures, and minutes where they are known."""
-
-    samples: int = 0
-    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,7 @@ class Trained:
 
     @property
     def spent(self) -> Spent:
-        return _spent(self.checkpoint, self.config)
+        return spent_by(self.checkpoint, self.config)
 
 
 def load_trained(path: Path) -> Trained:
@@ -69,28 +59,13 @@ def load_trained(path: Path) -> Trained:
     if system not in PRESETS:
         raise CheckpointError(f"{path}: its system is {system}; this Zygoma has {', '.join(PRESETS)}.")
     preset = next(iter(PRESETS[system].values()))
-    config = run_config(path.parent)
+    config = checkpoints.run_config(path.parent)
     network = _network_config(type(preset.network), kept.facts["network"], path)
     told = {field.name for field in dataclasses.fields(preset.weights)} & set(kept.facts["weights"])
     losses = dataclasses.replace(preset.weights, **{name: _tuples(kept.facts["weights"][name]) for name in told})
     objective = preset.objective(network, losses, kept.facts["training"]["size"], config.get("people", 2))
     module = importlib.import_module(f".networks.{system}", __package__)
     return Trained(kept, module, objective.networks.eval(), config, _filled(objective.networks, kept))
-
-
-def spent_on(start: Path) -> Spent:
-    """Of a checkpoint, or of a pack as far as it says. Raises CheckpointError, PackError."""
-    if start.is_dir():
-        training = read_pack(start).training
-        return Spent(training.samples or 0, training.minutes) if training else Spent()
-    return _spent(checkpoints.load(start), run_config(start.parent))
-
-
-def _spent(kept: checkpoints.Checkpoint, config: Mapping[str, Any]) -> Spent:
-    before = Spent(**config.get(BEFORE, {}))
-    own = read_events(kept.path.parent, kept.facts["step"]).minutes
-    minutes = [part for part in (before.minutes, own) if part is not None]
-    return Spent(before.samples + kept.facts["samples"], sum(minutes) if minutes else None)
 
 
 def _filled(networks: nn.Module, kept: checkpoints.Checkpoint) -> dict[str, str]:
@@ -105,15 +80,6 @@ def _filled(networks: nn.Module, kept: checkpoints.Checkpoint) -> dict[str, str]
         else:
             unfit[name] = f"{theirs} there and {tuple(tensor.shape)} in this architecture"
     return unfit
-
-
-def run_config(run: Path) -> dict[str, Any]:
-    """config.json of a run's folder, {} where it is absent."""
-    try:
-        said = json.loads((run / CONFIG).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _network_config(kind: type, said: Mapping[str, Any], path: Path) -> Any:

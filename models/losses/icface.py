@@ -225,7 +225,6 @@ class ICfaceObjective:
         """What G_A starts from, and what is truly there: what G_N made, or in shares of the samples the exact neutral
         face or the photo."""
         losses = self.losses
-        photo = Shown(batch.image, batch.points, batch.source, self._layers(batch.image))
         start = Start(batch.neutral_points, batch.exact_points, batch.source)
         if not self.networks.config.neutralizer:
             return face, start._replace(points=batch.exact_points)
@@ -237,6 +236,7 @@ class ICfaceObjective:
             start = _where(exact, Start(batch.neutral_points, batch.neutral_points, 0 * batch.source), start)
         if losses.direct_share:
             direct = chance > 1 - losses.direct_share
+            photo = Shown(batch.image, batch.points, batch.source, self._layers(batch.image))
             face = _where(direct, photo, face)
             start = _where(direct, start._replace(points=batch.exact_points), start)
         return face, start
@@ -303,6 +303,7 @@ class ICfaceObjective:
             found["points_A"] = losses.points * missed_beyond_turn(
                 target.flow, start.points, batch.target_points, shown.vector, batch.wanted
             )
+        if losses.points and self.networks.config.neutralizer:  # else it is the same way
             found["points_NA"] = losses.points * missed_beyond_turn(
                 target.way, start.photo_points, batch.target_points, start.photo_vector, batch.wanted
             )

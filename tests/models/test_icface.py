@@ -259,7 +259,7 @@ MOVING = {f"{term}_{name}" for term in ("pair", "moved", "own", "points") for na
         (STEADY, RELEASED, "animator", {"adv_A", "FA_A", "I_A", "R_A"}),
         (STEADY, RELEASED, "neutralizer", {"adv_N", "FA_N", "I_N", "R_N", "R_A", "perceptual_N"}),
         (MOVED, PAIRS, "generators", MOVING),
-        (replace(MOVED, neutralizer=False), PAIRS, "animator", {"pair_A", "moved_A", "own_A", "points_A", "points_NA"}),
+        (replace(MOVED, neutralizer=False), PAIRS, "animator", {"pair_A", "moved_A", "own_A", "points_A"}),
     ],
 )
 def test_each_term_alone_falls_on_one_batch(network, weights, phase, terms):

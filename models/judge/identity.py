@@ -90,7 +90,9 @@ class IdentityNet(nn.Module):
 
 def face(image: Tensor, points: Tensor | None = None, side: float = SIDE) -> Tensor:
     """float32 [B,1,128,128] in 0..1, what the network sees of `image` (see IdentityNet.embed)."""
-    grey = torch.einsum("bchw,c->bhw", image, image.new_tensor(GREY))[:, None] / 2 + 0.5
+    # A sum, not einsum, which autocast would turn to bfloat16: no CPU resizes that.
+    weights = torch.tensor(GREY, device=image.device).view(3, 1, 1)
+    grey = (image.float() * weights).sum(1, keepdim=True) / 2 + 0.5
     if points is not None:
         return F.grid_sample(*_shrunk(grey, points), mode="bilinear", padding_mode="border", align_corners=False)
     height = grey.shape[-1]

@@ -202,14 +202,15 @@ def row_of(run: Run, name: str) -> Row:
 
 HEAD = """# What each ingredient brings
 
-Written by `python -m models.ablation`; do not edit. The `cpu` presets ([models.md](models.md)) at {size} pixels, {samples} pictures each
-and {precision}: the beginning of a training, not its end. Each row is a training of its own in which one thing is
-changed; the second is the whole preset begun from other weights, so what lies within its distance from the first is
-chance. Then follow more pictures, fewer people and wider networks, which tell what holds a system back. Measured on {people} made-up people who are never trained on.
+Written by `python -m models.ablation`; do not edit. The `cpu` presets ([models.md](models.md)) at {size} pixels,
+{samples} pictures each and {precision}: the beginning of a training, not its end. Each row is a training of its own in
+which one thing is changed. The second is the whole preset begun from other weights, so what lies within its distance
+from the first is chance. Then follow more pictures, fewer people and a wider network, which tell what holds a system
+back. Measured on {people} made-up people who are never trained on.
 
-**one unit, combinations, pose**: the share of the true change that is made (0 nothing, 1 all of it); of single units the
-median. **error**: of the picture over that of the photo left as it is, median; 1 is copying. **rest**: grey levels of 255
-by which a photo differs when nothing is asked. **mask**: how far pixels are the photo's own, moved or not.
+**one unit, combinations, pose**: the share of the true change that is made (0 nothing, 1 all of it); of single units
+the median. **error**: of the picture over that of the photo left as it is, median; 1 is copying. **rest**: grey levels
+of 255 by which a photo differs when nothing is asked. **mask**: how far pixels are the photo's own, moved or not.
 """
 
 

@@ -45,6 +45,7 @@ from .trained import LEFT_OUT, Trained, load_trained
 
 PORTRAITS = sorted((Path(__file__).parents[1] / "docs" / "portraits").glob("*.jpg"))
 SHIFT = 0.04  # of crops, in face heights: what people are rendered with
+LARGEST = 8  # times the network's side, for which photos are cut out at most
 SHIPPED = 6e6  # bytes of a pack that ships
 MOST_OFF = 0.5  # grey levels of 255 that ONNX Runtime may differ from torch on average
 RESTS = 45.0  # decibels: from here on a picture at rest passes for the photo
@@ -98,13 +99,23 @@ class About:
 
 @dataclass(frozen=True)
 class Graph:
-    """One file of a pack: what is exported, what it takes and gives, and which of that has a row for each vector."""
+    """One file of a pack: what is exported, what it takes and gives; which of that has a row for each vector, and which
+    is of the crop's own side, with the first of the two axes that have it."""
 
     file: str
     module: nn.Module
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     batched: tuple[str, ...]
+    sized: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def free(self) -> dict[str, dict[int, str]]:
+        """The axes of any length, by name."""
+        axes: dict[str, dict[int, str]] = {name: {0: "B"} for name in self.batched}
+        for name, first in self.sized.items():
+            axes[name] = axes.get(name, {}) | {first: "H", first + 1: "H"}
+        return axes
 
 
 def export_pack(checkpoint: Path, folder: Path, about: About, overwrite: bool = False) -> Pack:
@@ -137,7 +148,8 @@ def export_pack(checkpoint: Path, folder: Path, about: About, overwrite: bool = 
 
 def _write(trained: Trained, folder: Path, about: About) -> Pack:
     subjects = read_portraits()
-    graphs, examples = graphs_of(trained, about.drawn), [example(trained, *subject) for subject in subjects]
+    graphs = graphs_of(trained, about.drawn)
+    examples = [example(trained, *subject, times) for subject, times in itertools.product(subjects, (1, 2))]
     used = write_graphs(trained, graphs, folder, examples[0])
     tensors = trained.networks.state_dict()
     figures = {**_figures(trained), "parameters": sum(tensors[name].numel() for name in used)}
@@ -163,22 +175,23 @@ def graphs_of(trained: Trained, drawn: bool = False) -> list[Graph]:
     module, networks = trained.module, trained.networks
 
     def part(kind: type) -> nn.Module:
-        leaves_out = drawn and "photo" in inspect.signature(kind).parameters
-        return (kind(networks, photo=False) if leaves_out else kind(networks)).eval()
+        known = {"size": trained.size, "photo": not drawn}
+        return kind(networks, **{name: known[name] for name in inspect.signature(kind).parameters if name in known}).eval()
 
     made = ("image", "alpha", "synthetic")
+    sides = {"full": 2, **dict.fromkeys(made, 1)}
     asked = module.ENCODER_INPUTS
     state = tuple(f"own_{name}" if name in asked else name for name in module.STATE)  # a graph has a name but once
-    graphs = [Graph(ENCODER, part(module.Encode), asked, state, ())]
+    graphs = [Graph(ENCODER, part(module.Encode), asked, state, (), {"image": 2, "full": 2})]
     if trained.system != "aipgan":
         takes = (*state, "attributes")
-        return [*graphs, Graph(ANIMATOR, part(module.Animate), takes, made, ("attributes", *made))]
+        return [*graphs, Graph(ANIMATOR, part(module.Animate), takes, made, ("attributes", *made), sides)]
     told = module.EXPRESSION
     return [
         *graphs,
-        Graph(DRIVER, part(module.Driver), ("image",), told, ()),
+        Graph(DRIVER, part(module.Driver), ("image",), told, (), {"image": 2}),
         Graph(EXPRESS, part(module.Expressed), ("attributes",), told, ("attributes", *told)),
-        Graph(ANIMATOR, part(module.Draw), (*state, *told), made, (*told, *made)),
+        Graph(ANIMATOR, part(module.Draw), (*state, *told), made, (*told, *made), sides),
     ]
 
 
@@ -191,7 +204,7 @@ def write_graphs(trained: Trained, graphs: Sequence[Graph], folder: Path, source
         with torch.no_grad():
             made = _run(graph, tensors)
         given = {name: tensors[name] for name in graph.inputs}
-        models.append(export_graph(graph.module, given, graph.outputs, graph.batched, names))
+        models.append(export_graph(graph.module, given, graph.outputs, graph.free, names))
         used |= set(weights(models[-1]))
         tensors |= made
     for name in sorted(used):
@@ -221,15 +234,15 @@ def read_portraits() -> list[tuple[Photo, Face]]:
     return [(photo, reader.face(photo)) for photo in photos]
 
 
-def example(trained: Trained, photo: Photo, face: Face) -> dict[str, Tensor]:
-    """What a session would give the graphs for a photo, and a few vectors."""
-    crop = face_crop(face.landmarks, trained.size, trained.side, SHIFT)
+def example(trained: Trained, photo: Photo, face: Face, times: int = 1) -> dict[str, Tensor]:
+    """What a session would give the graphs for a photo, whose crop has `times` the network's side, and a few vectors."""
+    crop = face_crop(face.landmarks, times * trained.size, trained.side, SHIFT)
     image = torch.from_numpy(cut(photo.pixels, crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
     rng = np.random.default_rng(0)
     vectors = rng.random((CONDITIONS, len(COMMON))) * (rng.random((CONDITIONS, len(COMMON))) < 0.3)
     vectors[:, AT_POSE] = rng.normal(0, 0.2, (CONDITIONS, len(POSE)))
     return {
-        "image": image,  # [1,3,S,S]
+        "image": image,  # [1,3,H,H]
         "landmarks": torch.from_numpy(crop.to_crop(face.landmarks)).float()[None],  # [1,478,3]
         "source_vector": torch.zeros(1, len(COMMON)),
         "attributes": torch.from_numpy(vectors).float(),  # [B,20]
@@ -334,7 +347,7 @@ def write_pack_toml(
         "at_rest": at_rest,
     }
     tables = {
-        "crop": {"side": trained.side, "shift": SHIFT, "sizes": [trained.size, trained.size]},
+        "crop": {"side": trained.side, "shift": SHIFT, "sizes": sizes(trained, about.drawn)},
         "attributes": {name: covered(name) for name in COMMON},
         "paper": dataclasses.asdict(paper),
         "training": training,
@@ -345,6 +358,12 @@ def write_pack_toml(
     for name, table in tables.items():
         lines += ["", f"[{name}]", *(f"{_key(key)} = {_toml(value)}" for key, value in table.items())]
     (folder / "pack.toml").write_text("\n".join(lines) + "\n", "utf-8")
+
+
+def sizes(trained: Trained, drawn: bool) -> list[int]:
+    """Smallest and largest side of a crop: one that is drawn anew is no finer for being larger."""
+    copies = trained.networks.config.photo and not drawn if hasattr(trained.networks, "config") else True
+    return [trained.size, (LARGEST if copies else 1) * trained.size]
 
 
 def covered(name: str) -> list[float]:

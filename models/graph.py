@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +23,13 @@ def export_graph(
     module: nn.Module,
     inputs: Mapping[str, Tensor],
     outputs: Sequence[str],
-    batched: Iterable[str],
+    free: Mapping[str, Mapping[int, str]],
     names: Mapping[int, str],
 ) -> onnx.ModelProto:
     """A module in evaluation mode as a graph that computes in float32.
 
-    inputs: an example of each, in order; batched: the inputs and outputs whose first dimension is B; names: what the
-    module's tensors are called, by `id`.
+    inputs: an example of each, in order; free: of inputs and outputs the axes of any length, with their names; names:
+    what the module's tensors are called, by `id`.
     """
     data = io.BytesIO()
     with warnings.catch_warnings():
@@ -41,7 +41,7 @@ def export_graph(
             input_names=list(inputs),
             output_names=list(outputs),
             opset_version=OPSET,
-            dynamic_axes={name: {0: "B"} for name in batched},
+            dynamic_axes={name: dict(axes) for name, axes in free.items()},
             dynamo=False,
             do_constant_folding=False,  # it renames what it folds
             training=torch.onnx.TrainingMode.PRESERVE,  # else batch norms melt into the weights before them

@@ -20,14 +20,15 @@ from addon.core.attributes import COMMON
 
 from .bilinear import CompactBilinear
 from .blocks import UNITS, Residual, normalised, turned
-from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, as_frames, planes
+from .full_size import points_in, shrunk
+from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, drawn_frames, planes
 from .vgg import Stages, Vgg
 
 VGG16: Stages = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # VGG-face is of this shape
 BASIC = 6  # S of sec. 3.1: anger, disgust, fear, happiness, sadness, surprise
 LEAST = 1e-4
 ENCODER_INPUTS = ("image", "landmarks", "source_vector")
-STATE = ("crop", "identity", "identity_maps", "points", "source")
+STATE = ("full", "crop", "identity", "identity_maps", "points", "source")
 EXPRESSION = ("expression", "expression_maps", "vector")  # what the graphs `driver` and `express` give
 
 
@@ -432,25 +433,26 @@ def parted_maps(joined: Tensor, shapes: tuple[tuple[int, int], ...]) -> tuple[Te
 class Encode(nn.Module):
     """Once a source: its identity features, and what the decoder uses of the photo itself."""
 
-    def __init__(self, networks: Aipgan):
+    def __init__(self, networks: Aipgan, size: int):
         super().__init__()
-        self.encoder = networks["G_et"]
+        self.encoder, self.size = networks["G_et"], size
 
     def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, ...]:
-        """image [1,3,S,S] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> the tensors of STATE."""
-        identity = self.encoder(image)
-        return image, identity.code, joined_maps(identity.maps), landmarks, source_vector
+        """image [1,3,H,H] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> the tensors of STATE."""
+        crop, points = shrunk(image, self.size), points_in(landmarks, image, self.size)
+        identity = self.encoder(crop)
+        return image, crop, identity.code, joined_maps(identity.maps), points, source_vector
 
 
 class Driver(nn.Module):
-    """A driving picture [B,3,S,S] of anybody -> the tensors of EXPRESSION."""
+    """A driving picture [B,3,H,H] of anybody -> the tensors of EXPRESSION."""
 
-    def __init__(self, networks: Aipgan):
+    def __init__(self, networks: Aipgan, size: int):
         super().__init__()
-        self.encoder = networks["G_es"]
+        self.encoder, self.size = networks["G_es"], size
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        expression = self.encoder(image)[0]
+        expression = self.encoder(shrunk(image, self.size))[0]
         return expression.code, joined_maps(expression.maps), expression.vector
 
 
@@ -467,7 +469,7 @@ class Expressed(nn.Module):
 
 
 class Draw(nn.Module):
-    """Once a frame: the tensors of STATE and of EXPRESSION -> image uint8 [B,S,S,3], alpha and synthetic uint8 [B,S,S].
+    """Once a frame: the tensors of STATE and of EXPRESSION -> image uint8 [B,H,H,3], alpha and synthetic uint8 [B,H,H].
 
     `photo` False leaves the photo's pixels out where the network has them: every pixel is drawn.
     """
@@ -477,12 +479,12 @@ class Draw(nn.Module):
         self.decoder, self.config = networks["G_de"], networks.config
         self.photo = photo
 
-    def forward(self, crop, identity, identity_maps, points, source, expression, expression_maps, vector):
+    def forward(self, full, crop, identity, identity_maps, points, source, expression, expression_maps, vector):
         config = self.config
         maps = parted_maps(identity_maps, (*config.map_shapes, *config.skip_shapes))
         wanted = Expression(expression, parted_maps(expression_maps, config.map_shapes), vector)
         drawn = self.decoder(Identity(identity, maps), wanted, Photo(crop, points, source))
-        return as_frames(drawn, crop, self.photo)
+        return drawn_frames(drawn, crop, full, self.photo)
 
 
 class Animate(nn.Module):
@@ -492,5 +494,5 @@ class Animate(nn.Module):
         super().__init__()
         self.express, self.draw = Expressed(networks), Draw(networks, photo)
 
-    def forward(self, crop, identity, identity_maps, points, source, attributes):
-        return self.draw(crop, identity, identity_maps, points, source, *self.express(attributes))
+    def forward(self, full, crop, identity, identity_maps, points, source, attributes):
+        return self.draw(full, crop, identity, identity_maps, points, source, *self.express(attributes))

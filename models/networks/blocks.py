@@ -182,7 +182,7 @@ class FlowHead(nn.Module):
 
 
 def enlarged(flow: Tensor, size: int) -> Tensor:
-    """A coarse flow [B,2,h,w] -> [B,2,size,size], bilinear, cell middles in their places."""
+    """A coarse flow, or anything [B,C,h,w] -> [B,C,size,size], bilinear, cell middles in their places."""
     return F.interpolate(flow, size=(size, size), mode="bilinear", align_corners=False)
 
 
@@ -267,12 +267,12 @@ REACH = 0.03  # of the crop's side: how far round a changed pixel the crop is pa
 BORDER = 0.04  # of the crop's side: over which all fades towards its edge
 
 
-def changed(image: Tensor, photo: Tensor) -> Tensor:
-    """What to paste back, [B,S,S] in 0..1: 1 where image [B,3,S,S] is no longer the photo [B or 1,3,S,S], exactly 0
-    where nothing near has changed and at the crop's edge."""
+def changed(image: Tensor, photo: Tensor, moved: Tensor) -> Tensor:
+    """What to paste back, [B,S,S] in 0..1: 1 where image [B,3,S,S] is no longer the photo [B or 1,3,S,S] or a pixel was
+    `moved` [B,S,S], exactly 0 where nothing near has changed and at the crop's edge."""
     size = int(image.shape[-1])  # a number also while a graph is traced
     width = 2 * max(1, round(REACH * size)) + 1
-    new = ((image - photo).abs().amax(1, keepdim=True) > GREY_LEVEL / 2).float()
+    new = (((image - photo).abs().amax(1) > GREY_LEVEL / 2) | moved)[:, None].float()
     grown = F.max_pool2d(new, width, 1, width // 2)
     soft = F.avg_pool2d(F.max_pool2d(grown, width, 1, width // 2), width, 1, width // 2)
     line = torch.arange(size, dtype=torch.float32, device=image.device)

@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_POSE, COMMON
 
 from .blocks import POSE_GAIN, UNITS, Residual, normalised, turned
-from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, as_frames, mixed, planes
+from .full_size import points_in, shrunk
+from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, drawn_frames, mixed, planes
 from .vgg import VGG19, Stages, Vgg
 
 LEVELS = 5  # m of eq. 3: intensities run from 0 to 5, as OpenFace has them
 ENCODER_INPUTS = ("image", "landmarks", "source_vector")
-STATE = ("crop", "code", "near", "far", "points", "source")
+STATE = ("full", "crop", "code", "near", "far", "points", "source")
 
 
 @dataclass(frozen=True)
@@ -255,17 +256,18 @@ class Eggan(nn.ModuleDict):
 class Encode(nn.Module):
     """Once a source: its code, and what G uses of the photo itself."""
 
-    def __init__(self, networks: Eggan):
+    def __init__(self, networks: Eggan, size: int):
         super().__init__()
-        self.encoder = networks["E"]
+        self.encoder, self.size = networks["E"], size
 
     def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, ...]:
-        """image [1,3,S,S] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> the tensors of STATE;
+        """image [1,3,H,H] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> the tensors of STATE;
         without skips, near and far are one 0 each."""
-        encoded = self.encoder(image)
+        crop, points = shrunk(image, self.size), points_in(landmarks, image, self.size)
+        encoded = self.encoder(crop)
         nothing = image.new_zeros(1, 1, 1, 1)
         near, far = (nothing if features is None else features for features in (encoded.near, encoded.far))
-        return image, encoded.code, near, far, landmarks, source_vector
+        return image, crop, encoded.code, near, far, points, source_vector
 
 
 class Animate(nn.Module):
@@ -276,8 +278,8 @@ class Animate(nn.Module):
         self.generator, self.config = networks["G"], networks.config
         self.photo = photo
 
-    def forward(self, crop, code, near, far, points, source, attributes) -> tuple[Tensor, Tensor, Tensor]:
-        """The tensors of STATE and attributes [B,20] -> image uint8 [B,S,S,3], alpha and synthetic uint8 [B,S,S]."""
+    def forward(self, full, crop, code, near, far, points, source, attributes) -> tuple[Tensor, Tensor, Tensor]:
+        """The tensors of STATE and attributes [B,20] -> image uint8 [B,H,H,3], alpha and synthetic uint8 [B,H,H]."""
         encoded = Encoded(code, near, far) if self.config.skips else Encoded(code)
         photo = Photo(crop, points, source)
-        return as_frames(self.generator(encoded, photo, attributes), crop, self.photo)
+        return drawn_frames(self.generator(encoded, photo, attributes), crop, full, self.photo)

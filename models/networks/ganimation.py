@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_POSE, COMMON
 
 from . import blocks
+from .full_size import frames_of, points_in, shrunk
 
 FLOW_LOUDNESS = 0.01  # of the fine heads' flow
 ROUND = 32  # channels: processors take several times as long over a few less
@@ -193,22 +194,23 @@ class Critic(nn.Module):
 
 
 ENCODER_INPUTS = ("image", "landmarks", "source_vector")
-STATE = ("photo", "landmarks", "source", "maps")
+STATE = ("full", "photo", "landmarks", "source", "maps")
 
 
 class Encode(nn.Module):
     """Once a source. GANimation has no encoder: the state is the photo, its landmarks and vector, and its maps."""
 
-    def __init__(self, networks: nn.ModuleDict):
+    def __init__(self, networks: nn.ModuleDict, size: int):
         super().__init__()
-        self.generator = networks["generator"]
+        self.generator, self.size = networks["generator"], size
 
     def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, ...]:
-        """image [1,3,S,S] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> the tensors of STATE."""
-        maps = self.generator.places(landmarks, image.shape[-1])
+        """image [1,3,H,H] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> the tensors of STATE."""
+        photo, points = shrunk(image, self.size), points_in(landmarks, image, self.size)
+        maps = self.generator.places(points, self.size)
         if maps is None:
             maps = image.new_zeros(1, 1, 1, 1)
-        return image, landmarks, source_vector, maps
+        return image, photo, points, source_vector, maps
 
 
 class Animate(nn.Module):
@@ -220,10 +222,12 @@ class Animate(nn.Module):
         self.generator = networks["generator"]
         self.still = not photo
 
-    def forward(self, photo: Tensor, landmarks: Tensor, source: Tensor, maps: Tensor, attributes: Tensor):
-        """The tensors of STATE and attributes [B,20] -> image uint8 [B,S,S,3], alpha and synthetic uint8 [B,S,S]."""
+    def forward(
+        self, full: Tensor, photo: Tensor, landmarks: Tensor, source: Tensor, maps: Tensor, attributes: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The tensors of STATE and attributes [B,20] -> image uint8 [B,H,H,3], alpha and synthetic uint8 [B,H,H]."""
         made = self.generator(photo, source, attributes, landmarks, maps, self.still)
-        image = blocks.as_bytes(made.image / 2 + 0.5).permute(0, 2, 3, 1)
-        alpha = blocks.as_bytes(blocks.changed(made.image, photo))
         added = (1 - made.attention[:, 0]) * (made.colour - made.base).abs().amax(1)  # [B,S,S]
-        return image, alpha, blocks.as_bytes(added / blocks.FULLY_SYNTHETIC)
+        flow = torch.zeros_like(made.image[:, :2]) if made.flow is None else made.flow
+        held = torch.ones_like(made.attention) if self.generator.config.change else made.attention
+        return frames_of(made.image, flow, held, photo, full, added / blocks.FULLY_SYNTHETIC)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_POSE, COMMON
 
 from . import blocks
+from .full_size import as_frames, at_full_size, points_in, shrunk
 from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, layers_of, planes, untouched
 
 ATTRIBUTES = len(COMMON)  # sec. 3: three angles and 17 Action Units
@@ -252,27 +253,28 @@ class ICface(nn.ModuleDict):
 # What a pack is made of: G_N once a source, G_A every frame.
 
 ENCODER_INPUTS = ("image", "landmarks", "source_vector")
-STATE = ("neutral", "neutral_points", "neutral_vector", "layers")
+STATE = ("full", "photo", "neutral", "neutral_points", "neutral_vector", "layers")
 EDGE = 0.12  # of the side: where the drawn square fades into the photo
 
 
 class Encode(nn.Module):
     """The source's neutral face, where its landmarks lie, what it shows, and what it is made of."""
 
-    def __init__(self, networks: ICface, photo: bool = True):
+    def __init__(self, networks: ICface, size: int, photo: bool = True):
         """photo: False leaves moved pixels out: what G_N draws itself."""
         super().__init__()
-        self.networks, self.photo = networks, photo
+        self.networks, self.size, self.photo = networks, size, photo
 
     def forward(self, image: Tensor, landmarks: Tensor, source_vector: Tensor) -> tuple[Tensor, ...]:
-        """image [1,3,S,S] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> STATE."""
-        drawn, face = self.networks.neutralise(Shown(image, landmarks, source_vector))
+        """image [1,3,H,H] in -1..1, landmarks [1,478,3] in pixels, source_vector [1,20] -> STATE."""
+        photo, points = shrunk(image, self.size), points_in(landmarks, image, self.size)
+        drawn, face = self.networks.neutralise(Shown(photo, points, source_vector))
         if not (self.networks.config.photo and self.photo):
             layers = image.new_zeros(1, 1, 1, 1)
             face = face if drawn is None else face._replace(image=drawn.own)
         else:
-            layers = untouched(image) if drawn is None else face.layers
-        return *face[:3], layers
+            layers = untouched(photo) if drawn is None else face.layers
+        return image, photo, *face[:3], layers
 
 
 class Animate(nn.Module):
@@ -285,17 +287,24 @@ class Animate(nn.Module):
         line = (torch.arange(networks.size, dtype=torch.float32) + 0.5) / networks.size
         inside = torch.minimum(line, 1 - line).div(EDGE).clamp(max=1)
         inside = inside * inside * (3 - 2 * inside)
-        self.register_buffer("alpha", blocks.as_bytes(inside * inside[:, None]), persistent=False)
+        self.register_buffer("alpha", inside * inside[:, None], persistent=False)
 
     def forward(
-        self, neutral: Tensor, neutral_points: Tensor, neutral_vector: Tensor, layers: Tensor, attributes: Tensor
+        self,
+        full: Tensor,
+        photo: Tensor,
+        neutral: Tensor,
+        neutral_points: Tensor,
+        neutral_vector: Tensor,
+        layers: Tensor,
+        attributes: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """STATE of one source, attributes [B,20] -> image uint8 [B,S,S,3], alpha and synthetic uint8 [B,S,S]."""
+        """STATE of one source, attributes [B,20] -> image uint8 [B,H,H,3], alpha and synthetic uint8 [B,H,H]."""
         batch, moved = attributes.shape[0], self.networks.config.photo and self.photo
         face = Shown(neutral, neutral_points, neutral_vector, layers if moved else None).repeated(batch)
         drawn = self.networks.animate(face, attributes)
-        image, share = drawn.own, torch.zeros_like(drawn.own[:, 0])
+        alpha = self.alpha.expand(batch, -1, -1)
         if moved:
-            image, share = drawn.image, drawn.share[:, 0]
-        pixels = blocks.as_bytes(image / 2 + 0.5).permute(0, 2, 3, 1)
-        return pixels, self.alpha.expand(batch, -1, -1), blocks.as_bytes(1 - share)
+            image = at_full_size(drawn.image, drawn.way, drawn.held, photo, full)
+            return as_frames(image, alpha, 1 - drawn.share[:, 0])
+        return as_frames(blocks.enlarged(drawn.own, full.shape[-1]), alpha, torch.ones_like(alpha))

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import blocks
-from .blocks import BORDER, MAPS, PAINTED, FlowHead, as_bytes, enlarged, painted, place_maps
+from .blocks import BORDER, MAPS, PAINTED, FlowHead, enlarged, painted, place_maps
+from .full_size import as_frames, frames_of
 
 FINE = 0.01  # half image widths for each unit of the fine flow head
 FULL = 0.1  # of a unit, or radians: a change this large is played whole, smaller ones in proportion
@@ -38,8 +39,9 @@ class Drawn(NamedTuple):
     pixels are moved into it: mask [B,1,S,S], 1 = the photo's; moved [B,3,S,S]: the photo along flow [B,2,S,S] (half
     image widths, from where each pixel is fetched), its colours changed by change [B,3,S,S]; share [B,1,S,S]: how far a
     pixel still is the photo's; played [B,1]: how far the generator is used at all, 0 where nothing is to change; way
-    [B,2,S,S]: the whole flow from the photo, where another generator's comes before. given: the picture that it worked
-    on, where that is not the photo as it stands."""
+    [B,2,S,S]: the whole flow from the photo, where another generator's comes before; held [B,1,S,S]: the weight that
+    the photo's pixels, fetched along it, have in the image. given: the picture that it worked on, where that is not the
+    photo as it stands."""
 
     image: Tensor
     own: Tensor
@@ -50,6 +52,7 @@ class Drawn(NamedTuple):
     change: Tensor | None = None
     played: Tensor | None = None
     way: Tensor | None = None
+    held: Tensor | None = None
     given: Tensor | None = None
 
 
@@ -76,14 +79,14 @@ def layers_of(photo: Tensor, drawn: Drawn) -> Tensor:
     return torch.cat([photo, drawn.flow, drawn.mask, drawn.change, drawn.own.detach()], 1)
 
 
-def moved_layers(layers: Tensor, flow: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The picture that layers [B,12,S,S] make, fetched along flow [B,2,S,S]: the picture [B,3,S,S], how far its pixels
-    are the photo's [B,1,S,S], and the whole way from the photo [B,2,S,S]."""
+def moved_layers(layers: Tensor, flow: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The picture that layers [B,12,S,S] make, fetched along flow [B,2,S,S]: the picture [B,3,S,S], the weight of the
+    photo's pixels in it and how far they still are the photo's [B,1,S,S] each, and the whole way from it [B,2,S,S]."""
     photo, others = layers.float().split((LAYERS[0], sum(LAYERS[1:])), 1)
     way, mask, change, own = blocks.warp(others, flow).split(LAYERS[1:], 1)
     way = way + flow
     picture = own + mask * (blocks.warp(photo, way) + change - own)
-    return picture, kept(mask, change), way
+    return picture, mask, kept(mask, change), way
 
 
 def kept(mask: Tensor, change: Tensor) -> Tensor:
@@ -135,14 +138,15 @@ class MovedPhoto(nn.Module):
         flow = played * learnt + turn
         change = 2 * played * torch.tanh(blocks.LOUDNESS * change)
         if layers is None:
-            moved, before, way = blocks.warp(image, flow), 1.0, flow
+            moved, held, before, way = blocks.warp(image, flow), 1.0, 1.0, flow
         else:
-            moved, before, way = moved_layers(layers, flow)
+            moved, held, before, way = moved_layers(layers, flow)
         moved = moved + change
         logit = STEEPEST * torch.tanh((logit + OPEN) / STEEPEST)
         mask = 1 - played * torch.sigmoid(-logit)
         image = own.detach() + mask * (moved - own.detach())
-        return Drawn(image, own, mask, moved, flow, before * kept(mask, change), change, played.flatten(1), way)
+        share = before * kept(mask, change)
+        return Drawn(image, own, mask, moved, flow, share, change, played.flatten(1), way, held * mask)
 
 
 def by_rate(networks: Iterable[nn.Module]) -> list[dict]:
@@ -160,15 +164,14 @@ def by_rate(networks: Iterable[nn.Module]) -> list[dict]:
     return [{"params": body, "scale": 1.0}, *heads]
 
 
-def as_frames(drawn: Drawn, photo: Tensor, moved: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """What an animator graph gives, of one source photo [1,3,S,S]: image uint8 [B,S,S,3], alpha and synthetic uint8
-    [B,S,S]. moved: with the photo's pixels, pasted where something changed; else the decoder's own picture, pasted
-    whole."""
-    if moved and drawn.share is not None:
-        image, alpha, own = drawn.image, blocks.changed(drawn.image, photo), 1 - drawn.share[:, 0]
-    else:
-        image, alpha, own = drawn.own, faded(drawn.own), torch.ones_like(drawn.own[:, 0])
-    return as_bytes(image / 2 + 0.5).permute(0, 2, 3, 1), as_bytes(alpha), as_bytes(own)
+def drawn_frames(drawn: Drawn, photo: Tensor, full: Tensor, moved: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """What an animator graph gives, of one source photo at the network's side [1,3,S,S] and at its own [1,3,H,H]: image
+    uint8 [B,H,H,3], alpha and synthetic uint8 [B,H,H]. moved: with the photo's pixels, pasted where something changed;
+    else the decoder's own picture, pasted whole."""
+    if moved and drawn.held is not None:
+        return frames_of(drawn.image, drawn.way, drawn.held, photo, full, 1 - drawn.share[:, 0])
+    own = enlarged(drawn.own, full.shape[-1])
+    return as_frames(own, faded(drawn.own), torch.ones_like(drawn.own[:, 0]))
 
 
 def faded(image: Tensor) -> Tensor:

@@ -414,7 +414,7 @@ def test_graphs_agree_with_torch(network, moved, tmp_path):
     source, driver = photo(AU12=0.4, pose_yaw=0.1), torch.cat([photo(seed=2).image, photo(seed=3).image])
     attributes = torch.cat([vector(AU26=1.0, pose_yaw=-0.2), source.vector])
     outputs = ("image", "alpha", "synthetic")
-    state = dict(zip(STATE, Encode(networks).eval()(*source), strict=True))
+    state = dict(zip(STATE, Encode(networks, 64).eval()(*source), strict=True))
 
     def run(module, given: dict, names, many: tuple) -> list[np.ndarray]:
         """Exports a module, runs the graph on `given` and compares it with torch; `many` are batches of any length."""
@@ -444,8 +444,8 @@ def test_graphs_agree_with_torch(network, moved, tmp_path):
                 np.testing.assert_allclose(ours, theirs, atol=1e-4)
         return found
 
-    run(Encode(networks), dict(zip(ENCODER_INPUTS, source, strict=True)), STATE, ())
-    seen = run(Driver(networks), {"image": driver}, EXPRESSION, ("image",))
+    run(Encode(networks, 64), dict(zip(ENCODER_INPUTS, source, strict=True)), STATE, ())
+    seen = run(Driver(networks, 64), {"image": driver}, EXPRESSION, ("image",))
     run(Expressed(networks), {"attributes": attributes}, EXPRESSION, ("attributes",))
     frames = run(Animate(networks, moved), {**state, "attributes": attributes}, outputs, ("attributes",))
     if moved and network.photo:

@@ -306,7 +306,7 @@ def test_graphs_agree_with_torch(network, moved, tmp_path):
     torch.manual_seed(0)
     networks = Eggan(network).eval()
     source = photo(AU12=0.4, pose_yaw=0.1)
-    encode, animate = Encode(networks).eval(), Animate(networks, moved).eval()
+    encode, animate = Encode(networks, 64).eval(), Animate(networks, moved).eval()
     state = encode(source.image, source.points, source.vector)
     attributes = torch.cat([vector(AU26=1.0, pose_yaw=-0.2), source.vector, vector(AU12=1.0)])
     with torch.no_grad():

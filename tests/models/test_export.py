@@ -80,7 +80,7 @@ def made(tmp_path_factory):
 def test_pack_says_what_the_run_was(made):
     _, pack = made
     assert read_pack(pack.folder).metrics == pack.metrics
-    assert (pack.id, pack.title, pack.system, pack.sizes) == ("learnt", "Learnt", "ganimation", (64, 64))
+    assert (pack.id, pack.title, pack.system, pack.sizes) == ("learnt", "Learnt", "ganimation", (64, 512))
     assert pack.attributes == COMMON and pack.crop_side == find("ganimation", "smoke").training.side
     assert pack.paper == PAPERS["ganimation"]
     assert (pack.training.samples, pack.training.people, pack.training.machine) == (20, 7, "2 CPU cores")
@@ -109,7 +109,7 @@ def test_session_animates_as_torch_does(made, subjects):
     targets[1, INDEX["AU12"]] += 0.5
     targets[2, INDEX["pose_yaw"]] -= 0.3
     asked = torch.from_numpy(generator._for_graphs(np.concatenate([source.vector[None], targets]), crop))
-    encode, animate = trained.module.Encode(trained.networks), trained.module.Animate(trained.networks)
+    encode, animate = trained.module.Encode(trained.networks, trained.size), trained.module.Animate(trained.networks)
     with torch.no_grad():
         state = encode(planes, points, asked[:1])
         expected = animate(*state, asked[1:])
@@ -202,7 +202,7 @@ def test_equal_weights_and_batch_norms_survive_the_graph(tmp_path):
     state = module.state_dict(keep_vars=True)
     names = {id(tensor): f"net.{name}" for name, tensor in state.items()}
     x = torch.randn(2, 3, 8, 8)
-    model = export_graph(module, {"x": x}, ["y"], ["x", "y"], names)
+    model = export_graph(module, {"x": x}, ["y"], {"x": {0: "B"}, "y": {0: "B"}}, names)
     write_graph(model, tmp_path / "twins.onnx", {"more": "said"})
     held = weights(model)
     kept = {"first.weight", "first.bias", "second.weight", "second.bias"}

@@ -398,7 +398,7 @@ def test_both_graphs_export_and_agree(tmp_path, config):
     torch.manual_seed(0)
     networks = nn.ModuleDict({"generator": Generator(config), "critic": Critic(config, SIZE)}).eval()
     image, source, wanted, points = inputs(1)
-    encode, animate = Encode(networks), Animate(networks)
+    encode, animate = Encode(networks, SIZE), Animate(networks)
     with torch.no_grad():
         state = encode(image, points, source)
         attributes = torch.cat([wanted, source, wanted + 0.2])

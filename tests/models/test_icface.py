@@ -513,7 +513,7 @@ def test_the_neutral_face_and_what_a_photo_without_a_neutraliser_shows():
 def test_onnx_says_what_torch_says(tmp_path, network, moved, share):
     networks, pairs = quiet(network), batch(SIZE, PEOPLE)
     inputs = (pairs.image[:1], pairs.points[:1], pairs.source[:1])
-    encode, animate = Encode(networks, moved).eval(), Animate(networks, moved).eval()
+    encode, animate = Encode(networks, SIZE, moved).eval(), Animate(networks, moved).eval()
     with torch.no_grad():
         state = encode(*inputs)
         expected = animate(*state, pairs.wanted)

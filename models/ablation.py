@@ -32,7 +32,7 @@ from .sheet import save, sheet
 from .train import Run, averaged_in, train, write_config
 
 SIZE = 64  # pixels: a quarter of the preset's work, so that all fit into an evening of two cores
-SAMPLES = 6400
+SAMPLES = 3200
 HALVED: dict[str, dict[str, Any]] = {  # what a network says in pixels, or in halvings, for SIZE
     "ganimation": {},
     "icface": {},

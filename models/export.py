@@ -176,7 +176,9 @@ def graphs_of(trained: Trained, drawn: bool = False) -> list[Graph]:
 
     def part(kind: type) -> nn.Module:
         known = {"size": trained.size, "photo": not drawn}
-        return kind(networks, **{name: known[name] for name in inspect.signature(kind).parameters if name in known}).eval()
+        return kind(
+            networks, **{name: known[name] for name in inspect.signature(kind).parameters if name in known}
+        ).eval()
 
     made = ("image", "alpha", "synthetic")
     sides = {"full": 2, **dict.fromkeys(made, 1)}
@@ -235,7 +237,7 @@ def read_portraits() -> list[tuple[Photo, Face]]:
 
 
 def example(trained: Trained, photo: Photo, face: Face, times: int = 1) -> dict[str, Tensor]:
-    """What a session would give the graphs for a photo, whose crop has `times` the network's side, and a few vectors."""
+    """What a session would give the graphs for a photo, its crop `times` the network's side, and a few vectors."""
     crop = face_crop(face.landmarks, times * trained.size, trained.side, SHIFT)
     image = torch.from_numpy(cut(photo.pixels, crop)).permute(2, 0, 1)[None].float() / 127.5 - 1
     rng = np.random.default_rng(0)

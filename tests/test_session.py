@@ -281,3 +281,28 @@ def crop_window(source):
     corners = np.array([[0, 0], [source.crop.size, source.crop.size]]) @ source.crop.to_photo[:, :2].T
     (x0, y0), (x1, y1) = np.maximum(corners + source.crop.to_photo[:, 2], 0).astype(int)
     return np.s_[y0:y1, x0:x1]
+
+
+@pytest.mark.parametrize("name", ["ganimation", "icface", "eggan", "aipgan"])
+def test_learnt_packs_work_at_the_photos_own_side(name, photo, face):
+    """They see 128 pixels and move the photo's own: a small smile is as sharp as the photo, and the same at any side."""
+    generator = Generator(find_pack(name), "cpu")
+    source = generator.encode(photo, face)
+    assert source.crop.size > 300
+    target = source.vector.copy()
+    target[INDEX["AU12"]] += 0.4
+    frames = generator.animate(source, target[None])
+    assert frames.image.shape[1:3] == (source.crop.size,) * 2
+    inside = cv2.erode(frames.alpha[0], np.ones((15, 15))) == 255
+    assert inside.mean() > 0.05
+
+    def sharpness(picture):
+        return np.sqrt(np.mean(cv2.Laplacian(picture.astype(np.float32), cv2.CV_32F)[inside] ** 2))
+
+    kept = sharpness(frames.image[0]) / sharpness(cut(photo.pixels, source.crop))
+    assert 0.5 < kept < 1.2
+
+    small = generator.encode(photo, face, size=128)
+    frame = generator.animate(small, target[None]).image[0]
+    shrunk = cv2.resize(frames.image[0], (128, 128), interpolation=cv2.INTER_AREA)
+    assert np.abs(shrunk.astype(int) - frame).mean() < 3

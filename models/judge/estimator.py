@@ -130,7 +130,7 @@ def export(net: Estimator, path: Path) -> None:
     shapes = {"maps_16": (128, 16, 16), "maps_8": (128, 8, 8), "points": (478, 3), "blendshapes": (52,)}
     examples = {name: torch.zeros(2, *shapes[name]) for name in INPUTS}
     names = {id(tensor): name for name, tensor in net.state_dict(keep_vars=True).items()}
-    model = export_graph(net, examples, ["readings"], dict.fromkeys((*INPUTS, "readings"), {0: "B"}), names)
+    model = export_graph(net, examples, ["readings"], {name: {0: "B"} for name in (*INPUTS, "readings")}, names)
     write_graph(model, path, {"outputs": ",".join(OUTPUTS)})
 
 

@@ -1,7 +1,7 @@
 """From the side that a network was trained at to the photo's own: what is seen is shrunk, what is made is enlarged.
 
-A picture whose pixels are the photo's, moved, needs no network of a larger side to be sharp: the flow is enlarged and the
-photo fetched at its own resolution. Everything exports as standard ONNX operators that take any side.
+A picture whose pixels are the photo's, moved, needs no network of a larger side to be sharp: the flow is enlarged and
+the photo fetched at its own resolution. Everything exports as standard ONNX operators that take any side.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .blocks import as_bytes, changed, enlarged, warp
 
+AGREED = 0.5  # of pictures in -1..1: drawn pixels that differ more from the moved photo have none of its detail
 STILL = 0.25 * 2 / 128  # half image widths: a photo's pixel that moves less counts as in its place
 
 
@@ -34,15 +35,22 @@ def points_in(points: Tensor, image: Tensor, size: int) -> Tensor:
 
 
 def at_full_size(image: Tensor, flow: Tensor, held: Tensor, photo: Tensor, full: Tensor) -> Tensor:
-    """What was made at the network's side, at the photo's own.
+    """What was made at the network's side, at the photo's own: enlarged, with the detail of the photo, moved alike.
 
     image [B,3,S,S] = held W(photo) + rest, with held [B,1,S,S] in 0..1 and W along flow [B,2,S,S]; photo [1,3,S,S], and
-    full [1,3,H,H], the same at its own side. Returns [B,3,H,H]: held W(full) + rest, where flow, held and rest are
-    enlarged."""
+    full [1,3,H,H], the same at its own side. Detail, which is what W(full) has beyond W(photo), counts as far as the
+    picture is the photo's or agrees with it, since a network that draws what the photo shows anyway would draw its
+    detail, too. Returns [B,3,H,H]; the image itself where H is S."""
     batch, side = image.shape[0], full.shape[-1]
-    rest = image - held * warp(photo.expand(batch, -1, -1, -1), flow)
-    flow, held, rest = (enlarged(part, side) for part in (flow, held, rest))
-    return held * warp(full.expand(batch, -1, -1, -1), flow) + rest
+    moved = warp(photo.expand(batch, -1, -1, -1), flow)
+    weight = torch.maximum(held, agreement(image, moved))
+    image, flow, moved, weight = (enlarged(part, side) for part in (image, flow, moved, weight))
+    return image + weight * (warp(full.expand(batch, -1, -1, -1), flow) - moved)
+
+
+def agreement(one: Tensor, other: Tensor) -> Tensor:
+    """How far two pictures [B,3,S,S] in -1..1 show the same, pixel by pixel: [B,1,S,S] in 0..1."""
+    return (1 - (one - other).abs().amax(1, keepdim=True) / AGREED).clamp(min=0)
 
 
 def frames_of(

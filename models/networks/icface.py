@@ -17,7 +17,7 @@ from addon.core.attributes import AT_POSE, COMMON
 
 from . import blocks
 from .full_size import as_frames, at_full_size, points_in, shrunk
-from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, layers_of, planes, untouched
+from .moved_photo import PLANES, Drawn, MovedPhoto, Photo, detailed, layers_of, planes, untouched
 
 ATTRIBUTES = len(COMMON)  # sec. 3: three angles and 17 Action Units
 HEARD = 3  # layers of a residual block before FiLM
@@ -305,6 +305,6 @@ class Animate(nn.Module):
         drawn = self.networks.animate(face, attributes)
         alpha = self.alpha.expand(batch, -1, -1)
         if moved:
-            image = at_full_size(drawn.image, drawn.way, drawn.held, photo, full)
+            image = at_full_size(detailed(drawn, photo), drawn.way, drawn.held, photo, full)
             return as_frames(image, alpha, 1 - drawn.share[:, 0])
         return as_frames(blocks.enlarged(drawn.own, full.shape[-1]), alpha, torch.ones_like(alpha))

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from . import blocks
 from .blocks import BORDER, MAPS, PAINTED, FlowHead, enlarged, painted, place_maps
-from .full_size import as_frames, frames_of
+from .full_size import agreement, as_frames, frames_of
 
 FINE = 0.01  # half image widths for each unit of the fine flow head
 FULL = 0.1  # of a unit, or radians: a change this large is played whole, smaller ones in proportion
@@ -169,9 +169,26 @@ def drawn_frames(drawn: Drawn, photo: Tensor, full: Tensor, moved: bool) -> tupl
     uint8 [B,H,H,3], alpha and synthetic uint8 [B,H,H]. moved: with the photo's pixels, pasted where something changed;
     else the decoder's own picture, pasted whole."""
     if moved and drawn.held is not None:
-        return frames_of(drawn.image, drawn.way, drawn.held, photo, full, 1 - drawn.share[:, 0])
+        return frames_of(detailed(drawn, photo), drawn.way, drawn.held, photo, full, 1 - drawn.share[:, 0])
     own = enlarged(drawn.own, full.shape[-1])
     return as_frames(own, faded(drawn.own), torch.ones_like(drawn.own[:, 0]))
+
+
+SOFT = 5  # pixels: over squares of this side a picture is meant, twice, to part its detail from the rest
+
+
+def detailed(drawn: Drawn, photo: Tensor) -> Tensor:
+    """The image [B,3,S,S], where what is drawn into it has the moved photo's detail as far as both show the same: a
+    network of few samples draws softly, and mixed with it a sharp photo [1,3,S,S] is soft, too."""
+    moved = blocks.warp(photo.expand(drawn.image.shape[0], -1, -1, -1), drawn.way)
+    own, same = _softened(drawn.own), _softened(moved)
+    return drawn.image + (1 - drawn.held) * agreement(own, same) * ((moved - same) - (drawn.own - own))
+
+
+def _softened(image: Tensor) -> Tensor:
+    for _ in range(2):
+        image = F.avg_pool2d(image, SOFT, 1, SOFT // 2, count_include_pad=False)
+    return image
 
 
 def faded(image: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from models.networks.full_size import as_frames, at_full_size, points_in, shrunk
+from models.networks.moved_photo import Drawn, detailed
 
 
 def soft(batch: int, side: int, seed: int = 0) -> torch.Tensor:
@@ -63,3 +64,18 @@ def test_frames_have_the_full_side():
     pixels, alpha, synthetic = as_frames(soft(2, 96), torch.ones(2, 64, 64), torch.full((2, 64, 64), 0.5))
     assert pixels.shape == (2, 96, 96, 3) and alpha.shape == synthetic.shape == (2, 96, 96)
     assert (alpha == 255).all() and (synthetic == 128).all() and pixels.dtype == torch.uint8
+
+
+def test_soft_drawing_takes_the_photos_detail_where_both_agree():
+    """Left half: the photo, drawn softly, of which half is mixed in. Right half: something else is drawn."""
+    photo = (
+        0.3 * soft(1, 64) + 0.3 * torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(3)) - 0.15
+    ).clamp(-1, 1)
+    own = F.avg_pool2d(photo, 5, 1, 2, count_include_pad=False)
+    own[..., 32:] = 1.0
+    still, half = torch.zeros(1, 2, 64, 64), torch.full((1, 1, 64, 64), 0.5)
+    drawn = Drawn(image=0.5 * photo + 0.5 * own, own=own, way=still, held=half)
+    found = detailed(drawn, photo)
+    before, after = ((picture - photo)[..., :24].square().mean().sqrt() for picture in (drawn.image, found))
+    assert after < 0.5 * before
+    torch.testing.assert_close(found[..., 44:], drawn.image[..., 44:], atol=0.02, rtol=0)

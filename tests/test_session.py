@@ -285,7 +285,7 @@ def crop_window(source):
 
 @pytest.mark.parametrize("name", ["ganimation", "icface", "eggan", "aipgan"])
 def test_learnt_packs_work_at_the_photos_own_side(name, photo, face):
-    """They see 128 pixels and move the photo's own: a small smile is as sharp as the photo, and the same at any side."""
+    """They see 128 pixels and move the photo's own: a small smile is as sharp as it, and the same at any side."""
     generator = Generator(find_pack(name), "cpu")
     source = generator.encode(photo, face)
     assert source.crop.size > 300

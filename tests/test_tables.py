@@ -317,6 +317,8 @@ def test_unordered_and_double_timestamps(tmp_path):
     assert (np.diff(table.times) > 0).all()
     assert "The timestamps are not in order: rows sorted by them." in table.report
     assert "1 row with timestamps that came before left out." in table.report
+    assert all(len(values) == len(table) for values in (table.gaze, table.pose, table.intensities, table.valid))
+    assert len(to_track(table).values) == len(table)
     assert table.lines[:11].tolist() == [*range(2, 12), 23]
 
 

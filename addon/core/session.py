@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -14,11 +14,12 @@ import onnxruntime as ort
 
 from .attributes import AT_POSE, INDEX, NAMES, reorder
 from .errors import FaceError, PackError, ZygomaError
-from .faces import Crop, Face, Paster, Photo, cut, face_crop, unit_readings
+from .faces import Crop, Face, FaceReader, Paster, Photo, cut, face_crop, unit_readings
 from .faces.pose import angles, rotation
 from .pack import ANIMATOR, BASIS, DRIVER, ENCODER, EXPRESS, MESH, Pack
 
 if TYPE_CHECKING:
+    from .ahead import Ahead
     from .mesh import HeadBasis
 
 OUTPUTS = ("image", "alpha", "synthetic")
@@ -68,6 +69,9 @@ class Generator:
         self._lock = threading.Lock()
         self._on_device: WeakKeyDictionary[Source, dict[str, ort.OrtValue]] = WeakKeyDictionary()
         self._pasters: WeakKeyDictionary[Source, Paster] = WeakKeyDictionary()
+        self._ahead: WeakKeyDictionary[Source, tuple[Ahead, Source] | None] = WeakKeyDictionary()
+        self._ahead_lock = threading.Lock()
+        self._reader: FaceReader | None = None
         self._late: dict[str, Any] = {}  # what is loaded when it is first needed, by file
         self._animator, self.device, self.device_reason = self._load_animator(device)
         self._express = self._session(EXPRESS, ["CPUExecutionProvider"]) if EXPRESS in pack.files else None
@@ -166,10 +170,40 @@ class Generator:
         targets = np.asarray(targets, np.float32)
         if not np.isfinite(targets).all():
             raise GenerateError("A vector with a number that is not finite cannot be animated.")
-        vectors = self._for_graphs(targets, source.crop)
-        batch = self.batch(source)
-        parts = [self._animate(source, self._conditions(vectors[i : i + batch])) for i in range(0, len(vectors), batch)]
+        parts = self._parts_ahead(source, targets) if self.pack.system == MESH else None
+        if parts is None:
+            vectors, batch = self._for_graphs(targets, source.crop), self.batch(source)
+            spans = range(0, len(vectors), batch)
+            parts = [self._animate(source, self._conditions(vectors[i : i + batch])) for i in spans]
         return Frames(*(part[0] if len(parts) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)))
+
+    def _parts_ahead(self, source: Source, targets: np.ndarray) -> list[list[np.ndarray]] | None:
+        """Outputs, one frame a part, where a turned sitter looks ahead in some of them; None where in none."""
+        from .ahead import joined, look_ahead, shares, way_of
+
+        share = shares(source.vector, targets)
+        if not share.any():
+            return None
+        with self._ahead_lock:
+            if source not in self._ahead:
+                photo, face, crop = source.photo, source.face, source.crop
+                if self._reader is None:
+                    self._reader = FaceReader(threads=self.threads)
+                found = look_ahead(
+                    photo, face, crop, source.state, source.vector, self._basis(), self._reader,
+                    lambda state, vectors: self._animate(replace(source, state=state), {"attributes": vectors}),
+                )  # fmt: skip
+                self._ahead[source] = found and (found, replace(source, state=found.state))
+        if self._ahead[source] is None:
+            return None
+        ahead, second = self._ahead[source]
+        parts = []
+        ways = way_of(source.vector, targets)
+        for target, part, way in zip(self._for_graphs(targets, source.crop)[:, None], share, ways, strict=True):
+            asks = {"attributes": target}
+            own = self._animate(source, asks) if part < 1 else None
+            parts.append(joined(own, self._animate(second, asks), ahead, float(part), float(way)) if part > 0 else own)
+        return parts
 
     def drive(self, source: Source, pixels: np.ndarray, landmarks: np.ndarray) -> Frames:
         """One frame: the source with the expression of somebody else's face, which no vector tells.

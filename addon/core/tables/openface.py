@@ -118,7 +118,7 @@ def read_openface(path: Path, face, rate, divided, minimum_confidence: float, ne
         times=times,
         intensities=np.nan_to_num(intensities).astype(np.float32),
         pose=np.nan_to_num(pose).astype(np.float32),
-        gaze=_in_head(looks, pose) if GAZE_ANGLES[0] in present else np.zeros((len(rows), 2), np.float32),
+        gaze=_in_head(looks, pose) if GAZE_ANGLES[0] in present else np.zeros((len(order), 2), np.float32),
         confidence=confidence.astype(np.float32),
         valid=valid,
         lines=lines,

@@ -1,0 +1,126 @@
+"""A turned sitter who looks ahead: what the photo does not show of the far side comes from the near one, mirrored.
+
+Beside the photo's own state the default generator has a second one, of a picture that it makes itself: the whole face,
+looking ahead. A head that turns away from the photo's pose goes over from the one to the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from .attributes import INDEX
+from .errors import FaceError
+from .faces import Crop, Face, FaceReader, Photo, cut
+from .faces.pose import angles, rotation
+from .faces.topology import MIRROR
+from .mesh import HeadBasis, encode
+from .mesh.far_side import Looking, aligned, completed, pixels
+
+YAW = INDEX["pose_yaw"]
+MIRRORED = [INDEX[name] for name in ("pose_yaw", "pose_roll", "gaze_yaw")]  # whose sign a mirror turns round
+TURNED = 0.25  # radians of yaw from which on a sitter counts as turned
+BEGINS, MIDDLE, WHOLE = 0.3, 0.5, 0.8  # of the way from the photo's yaw to 0: where the second state takes over
+
+Animate = Callable[[dict[str, np.ndarray], np.ndarray], list[np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """state: the animator's inputs of the head that looks ahead; alpha and synthetic uint8 [S,S]: what of its picture
+    replaces the photo, and how far it is not the photo's own; away float32 [S,S,2]: in the MIDDLE of the way, how many
+    pixels (x, y) beside the place of what the photo's own state shows the second one shows the same."""
+
+    state: dict[str, np.ndarray]
+    alpha: np.ndarray
+    synthetic: np.ndarray
+    away: np.ndarray
+
+
+def shares(own: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """How far the second state takes over, float32 [B] in 0..1: own float32 [A], the photo's vector, targets [B,A]."""
+    if abs(own[YAW]) < TURNED:
+        return np.zeros(len(targets), np.float32)
+    share = np.clip((way_of(own, targets) - BEGINS) / (WHOLE - BEGINS), 0, 1)
+    return (share * share * (3 - 2 * share)).astype(np.float32)
+
+
+def way_of(own: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """float32 [B]: 0 at the photo's own yaw, 1 where a head looks ahead."""
+    return 1 - targets[..., YAW] / own[YAW]
+
+
+def look_ahead(
+    photo: Photo,
+    face: Face,
+    crop: Crop,
+    state: dict[str, np.ndarray],
+    vector: np.ndarray,
+    basis: HeadBasis,
+    reader: FaceReader,
+    animate: Animate,
+) -> Ahead | None:
+    """Of an encoded photo (its state and vector), by `animate`, which runs the animator's graph on a state and vectors
+    [1,A]. None where nothing of the far side is missing, or where a head that looks ahead cannot be read: then the
+    photo's own state has to do."""
+    ahead = _turned(vector, 0)
+    image, alpha, synthetic = (part[0] for part in animate(state, ahead[None]))
+
+    mirror = np.where(np.isin(np.arange(len(vector)), MIRRORED), -1, 1).astype(np.float32)
+    landmarks = crop.to_crop(face.landmarks)[MIRROR].copy()
+    landmarks[:, 0] = crop.size - 1 - landmarks[:, 0]
+    mirrored = np.ascontiguousarray(cut(photo.pixels, crop)[:, ::-1])
+    try:
+        other = encode(mirrored, landmarks, face.blendshapes, basis, mirror * vector, None, -crop.angle)
+        other_image = animate(other.state, (mirror * ahead)[None])[0][0]
+        seen = reader.face(replace(photo, pixels=image))
+        other_seen = reader.face(replace(photo, pixels=other_image))
+        joint = completed(
+            Looking(image, seen.landmarks[:, :2].astype(float), reader.matte(image)),
+            Looking(other_image, other_seen.landmarks[:, :2].astype(float), reader.matte(other_image)),
+            to_right=vector[YAW] < 0,
+        )
+        if joint is None:
+            return None
+        whole, share = joint
+        seen = reader.face(replace(photo, pixels=whole))  # with both its sides it seems turned a little further
+        ahead = _turned(vector, angles(rotation([0, 0, -crop.angle]) @ rotation(seen.pose))[1])
+        second = encode(whole, seen.landmarks, seen.blendshapes, basis, ahead, None, crop.angle).state
+        between = _turned(vector, (1 - MIDDLE) * vector[YAW])[None]
+        both = [reader.face(replace(photo, pixels=animate(s, between)[0][0])) for s in (state, second)]
+    except FaceError:
+        return None
+    share = (share * 255 + 0.5).astype(np.uint8)
+    places = aligned(*(face.landmarks[:, :2].astype(float) for face in both), crop.size)
+    return Ahead(second, np.maximum(alpha, share), np.maximum(synthetic, share), places - pixels(crop.size))
+
+
+def joined(
+    own: list[np.ndarray] | None, other: list[np.ndarray], ahead: Ahead, share: float, way: float
+) -> list[np.ndarray]:
+    """A frame of the photo's own state (None where it has no share) and one of the second: image [1,S,S,3], alpha and
+    synthetic [1,S,S]. Both move to where they meet, by their shares, so that no face is seen twice."""
+    image, alpha, synthetic = (part[0] for part in other)
+    alpha, synthetic = np.maximum(alpha, ahead.alpha), np.maximum(synthetic, ahead.synthetic)
+    if own is not None:
+        places, away = pixels(len(image)), (1 - way) / (1 - MIDDLE) * ahead.away
+        ours = [_fetched(part[0], places - share * away) for part in own]
+        theirs = [_fetched(part, places + (1 - share) * away) for part in (image, alpha, synthetic)]
+        image, alpha, synthetic = (
+            cv2.addWeighted(a, 1 - share, b, share, 0) for a, b in zip(ours, theirs, strict=True)
+        )
+        alpha = np.maximum(alpha, np.maximum(ours[1], theirs[1]))
+    return [image[None], alpha[None], synthetic[None]]
+
+
+def _turned(vector: np.ndarray, yaw: float) -> np.ndarray:
+    found = vector.copy()
+    found[YAW] = yaw
+    return found
+
+
+def _fetched(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
+    return cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -1,0 +1,125 @@
+"""The side of a turned face that a photo does not show: its other side, mirrored, once the head looks ahead.
+
+Two pictures of the head that looks ahead are joined: the photo's own, turned by the animator, and that of the photo in
+a mirror, whose near side lies where the first one has its far side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from scipy.interpolate import RBFInterpolator
+from scipy.ndimage import gaussian_filter1d
+
+from ..faces.topology import CHIN, EYE_LEFT, EYE_RIGHT
+from .layout import FACE_OVAL
+
+# Across the face, in halves of the distance between the eyes' outer corners, 1 at the far one:
+EDGE = 0.25  # what lies so near the photo's own far edge is squeezed, and gives way
+INNERMOST = 0.35  # it gives way only from here on, beside the mouth from its corner on
+OUTERMOST = 2.3, 1.6, 1.1  # at the eyes, the mouth, the chin: what lies beyond is hair or clothes, no mirror images
+FADES = 0.25  # over which the far side ends there
+ENDS = 0.0, 0.5  # below the chin: from where to where it ends
+OUTLINE = 0.95  # of the near outline's distance: where the far one is looked for
+ALONG = 0.3  # over which what the outline lacks is smoothed, up and down
+LEAST = 0.3  # of the outline at its worst place: where less is missing, nothing is made up
+MOUTH_CORNERS = 61, 291
+# Where brightness and colour of the two are compared.
+COMPARED = (0.55, 1.15)
+UNLIKE = 0.6  # logarithm of the brightness of one over the other: here one shows hair, the other skin
+UPWARDS = 0.3  # of the eye distance: over which a comparison is smoothed
+BRIGHTEST = 1.6  # times that the mirrored side is made brighter or darker at most
+GRID = 33  # nodes a side at which the two are aligned
+LANDMARKS = slice(0, 468, 3)  # that align them
+SMOOTHING = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Looking:
+    """A picture in which a head looks ahead: uint8 [S,S,3], its landmarks float [478,2] in pixels, and matte float32
+    [S,S], where it shows the person."""
+
+    image: np.ndarray
+    points: np.ndarray
+    matte: np.ndarray
+
+
+def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.ndarray, np.ndarray] | None:
+    """Joins two pictures of a head that looks ahead; to_right: whether the photo's far side is at the picture's right.
+
+    Returns the whole face, uint8 [S,S,3], and the share of the mirrored one in it, float32 [S,S] in 0..1; None where
+    nothing is missing, since hair or a veil goes on where the skin ends."""
+    size = len(frontal.image)
+    right, left, chin = (frontal.points[i] for i in (EYE_RIGHT[0], EYE_LEFT[1], CHIN))
+    between, half = (left + right) / 2, np.linalg.norm(left - right) / 2
+    side = (left - right) / (2 * half) * (1 if to_right else -1)
+    down = (chin - between) / np.linalg.norm(chin - between)
+
+    def placed(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far across the face, and how far below the eyes."""
+        return (points - between) @ side / half, (points - between) @ down / half
+
+    place, height = placed(pixels(size))
+    corner, mouth = (values.max() for values in placed(frontal.points[list(MOUTH_CORNERS)]))
+    lowest = placed(chin)[1]
+
+    across, heights = placed(frontal.points[list(FACE_OVAL)])
+    near = across < -INNERMOST
+    order = np.argsort(heights[near])
+    levels = np.linspace(heights[near].min(), min(heights[near].max(), lowest), 64)
+    outline = -OUTLINE * np.interp(levels, heights[near][order], across[near][order])
+    spots = between + half * (outline[:, None] * side + levels[:, None] * down)
+    shown = cv2.remap(frontal.matte, spots.astype(np.float32)[None], None, cv2.INTER_LINEAR)[0]
+    missing = gaussian_filter1d(1 - shown, ALONG / (levels[1] - levels[0]), mode="nearest")
+    if missing.max() < LEAST:
+        return None
+
+    at = aligned(frontal.points, mirrored.points, size)
+    image = cv2.remap(mirrored.image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    matte = cv2.remap(mirrored.matte, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    own = cv2.erode(frontal.matte, np.ones((1, 2 * int(EDGE * half) + 1), np.uint8))
+    own = cv2.GaussianBlur(own, (0, 0), EDGE * half / 2)
+    share = _step((0.7 - own) / 0.4) * _step((matte - 0.3) / 0.4)
+    share *= _step((place - np.interp(height, (0, mouth), (INNERMOST, corner))) / 0.15)
+    share *= _step((np.interp(height, (0, mouth, lowest), OUTERMOST) - place) / FADES)
+    share *= _step((ENDS[1] - (height - lowest)) / (ENDS[1] - ENDS[0]))
+
+    compared = (place > COMPARED[0]) & (place < COMPARED[1]) & (matte > 0.7) & (own > 0.7)
+    compared &= np.abs(np.log((frontal.image.mean(2) + 8) / (image.mean(2) + 8))) < UNLIKE
+    colour = _matched(frontal.image, image, compared, half)
+    image = frontal.image + share[..., None] * (colour - frontal.image)
+    return np.clip(image + 0.5, 0, 255).astype(np.uint8), share.astype(np.float32)
+
+
+def aligned(points: np.ndarray, other_points: np.ndarray, size: int) -> np.ndarray:
+    """float32 [S,S,2]: for each pixel of a picture with landmarks `points` [478,2] where in another one, with
+    `other_points`, the same lies."""
+    nodes = pixels(GRID).reshape(-1, 2) * (size / GRID) + (size / GRID - 1) / 2  # the middles of so many cells
+    away = other_points[LANDMARKS] - points[LANDMARKS]
+    spread = RBFInterpolator(points[LANDMARKS] / size, away / size, kernel="linear", smoothing=SMOOTHING, degree=1)
+    beside = (size * spread(nodes / size)).reshape(GRID, GRID, 2).astype(np.float32)
+    return pixels(size) + cv2.resize(beside, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def pixels(size: int) -> np.ndarray:
+    """float32 [S,S,2]: the x and y of each pixel."""
+    line = np.arange(size, dtype=np.float32)
+    return np.stack(np.meshgrid(line, line), 2)
+
+
+def _matched(frontal: np.ndarray, mirrored: np.ndarray, compared: np.ndarray, half: float) -> np.ndarray:
+    """float [S,S,3]: the mirrored picture in the light of the other, row by row as it is where both are `compared`."""
+    weight = compared.astype(np.float32)
+    ours, theirs = ((picture * weight[..., None]).sum(1, keepdims=True) for picture in (frontal, mirrored))
+    count = weight.sum(1)[:, None, None]
+    rows = np.concatenate([ours, theirs, count], 2).astype(np.float32)
+    rows = cv2.GaussianBlur(rows, (0, 0), sigmaX=1e-3, sigmaY=UPWARDS * 2 * half)
+    ratio = (rows[..., :3] + rows[..., 6:] + 1e-3) / (rows[..., 3:6] + rows[..., 6:] + 1e-3)
+    return mirrored * np.clip(ratio, 1 / BRIGHTEST, BRIGHTEST)
+
+
+def _step(share: np.ndarray) -> np.ndarray:
+    share = np.clip(share, 0, 1)
+    return share * share * (3 - 2 * share)

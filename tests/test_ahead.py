@@ -10,7 +10,7 @@ from conftest import ROOT
 from addon.core.ahead import TURNED, YAW, joined, shares
 from addon.core.attributes import NAMES
 from addon.core.faces import FaceReader, read_photo
-from addon.core.mesh.far_side import Looking, aligned, completed, pixels
+from addon.core.mesh.far_side import Looking, aligned, completed, lacks_a_side, pixels
 from addon.core.pack import find_pack
 from addon.core.session import Generator
 
@@ -76,7 +76,9 @@ def test_a_missing_side_is_the_other_one_mirrored(reader):
 
 def test_nothing_is_made_up_where_nothing_is_missing(reader):
     whole = drawn_head(reader, 2.0)
-    assert completed(whole, whole, to_right=True) is None
+    assert not lacks_a_side(whole, to_right=True)
+    assert lacks_a_side(drawn_head(reader, 0.45), to_right=True)
+    assert not lacks_a_side(drawn_head(reader, 0.45), to_right=False)
 
 
 def test_pictures_meet_where_they_show_the_same(reader):

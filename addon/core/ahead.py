@@ -18,7 +18,7 @@ from .faces import Crop, Face, FaceReader, Photo, cut
 from .faces.pose import angles, rotation
 from .faces.topology import MIRROR
 from .mesh import HeadBasis, encode
-from .mesh.far_side import Looking, aligned, completed, pixels
+from .mesh.far_side import Looking, aligned, completed, lacks_a_side, pixels
 
 YAW = INDEX["pose_yaw"]
 MIRRORED = [INDEX[name] for name in ("pose_yaw", "pose_roll", "gaze_yaw")]  # whose sign a mirror turns round
@@ -66,26 +66,24 @@ def look_ahead(
     """Of an encoded photo (its state and vector), by `animate`, which runs the animator's graph on a state and vectors
     [1,A]. None where nothing of the far side is missing, or where a head that looks ahead cannot be read: then the
     photo's own state has to do."""
-    ahead = _turned(vector, 0)
+    ahead, to_right = _turned(vector, 0), vector[YAW] < 0
     image, alpha, synthetic = (part[0] for part in animate(state, ahead[None]))
+
+    def looking(image: np.ndarray) -> Looking:
+        points = reader.face(replace(photo, pixels=image)).landmarks[:, :2]
+        return Looking(image, points.astype(float), reader.matte(image))
 
     mirror = np.where(np.isin(np.arange(len(vector)), MIRRORED), -1, 1).astype(np.float32)
     landmarks = crop.to_crop(face.landmarks)[MIRROR].copy()
     landmarks[:, 0] = crop.size - 1 - landmarks[:, 0]
-    mirrored = np.ascontiguousarray(cut(photo.pixels, crop)[:, ::-1])
     try:
+        frontal = looking(image)
+        if not lacks_a_side(frontal, to_right):
+            return None
+        mirrored = np.ascontiguousarray(cut(photo.pixels, crop)[:, ::-1])
         other = encode(mirrored, landmarks, face.blendshapes, basis, mirror * vector, None, -crop.angle)
         other_image = animate(other.state, (mirror * ahead)[None])[0][0]
-        seen = reader.face(replace(photo, pixels=image))
-        other_seen = reader.face(replace(photo, pixels=other_image))
-        joint = completed(
-            Looking(image, seen.landmarks[:, :2].astype(float), reader.matte(image)),
-            Looking(other_image, other_seen.landmarks[:, :2].astype(float), reader.matte(other_image)),
-            to_right=vector[YAW] < 0,
-        )
-        if joint is None:
-            return None
-        whole, share = joint
+        whole, share = completed(frontal, looking(other_image), to_right)
         seen = reader.face(replace(photo, pixels=whole))  # with both its sides it seems turned a little further
         ahead = _turned(vector, angles(rotation([0, 0, -crop.angle]) @ rotation(seen.pose))[1])
         second = encode(whole, seen.landmarks, seen.blendshapes, basis, ahead, None, crop.angle).state

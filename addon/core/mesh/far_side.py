@@ -25,6 +25,7 @@ ENDS = 0.0, 0.5  # below the chin: from where to where it ends
 OUTLINE = 0.95  # of the near outline's distance: where the far one is looked for
 ALONG = 0.3  # over which what the outline lacks is smoothed, up and down
 LEAST = 0.3  # of the outline at its worst place: where less is missing, nothing is made up
+LEVELS = 64  # places of the outline
 MOUTH_CORNERS = 61, 291
 # Where brightness and colour of the two are compared.
 COMPARED = (0.55, 1.15)
@@ -46,49 +47,68 @@ class Looking:
     matte: np.ndarray
 
 
-def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.ndarray, np.ndarray] | None:
-    """Joins two pictures of a head that looks ahead; to_right: whether the photo's far side is at the picture's right.
+@dataclass(frozen=True, eq=False)
+class Across:
+    """A frame across a face that looks ahead: its origin between the eyes' outer corners, `half` of their distance as
+    its unit, `side` towards the photo's far side, `down` towards the chin."""
 
-    Returns the whole face, uint8 [S,S,3], and the share of the mirrored one in it, float32 [S,S] in 0..1; None where
-    nothing is missing, since hair or a veil goes on where the skin ends."""
-    size = len(frontal.image)
-    right, left, chin = (frontal.points[i] for i in (EYE_RIGHT[0], EYE_LEFT[1], CHIN))
-    between, half = (left + right) / 2, np.linalg.norm(left - right) / 2
-    side = (left - right) / (2 * half) * (1 if to_right else -1)
-    down = (chin - between) / np.linalg.norm(chin - between)
+    between: np.ndarray
+    half: float
+    side: np.ndarray
+    down: np.ndarray
 
-    def placed(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How far across the face, and how far below the eyes."""
-        return (points - between) @ side / half, (points - between) @ down / half
+    @classmethod
+    def of(cls, points: np.ndarray, to_right: bool) -> Across:
+        right, left, chin = (points[i] for i in (EYE_RIGHT[0], EYE_LEFT[1], CHIN))
+        between, half = (left + right) / 2, float(np.linalg.norm(left - right) / 2)
+        side = (left - right) / (2 * half) * (1 if to_right else -1)
+        return cls(between, half, side, (chin - between) / np.linalg.norm(chin - between))
 
-    place, height = placed(pixels(size))
-    corner, mouth = (values.max() for values in placed(frontal.points[list(MOUTH_CORNERS)]))
-    lowest = placed(chin)[1]
+    def __call__(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels [...,2] -> how far towards the far side, and how far below the eyes."""
+        return (points - self.between) @ self.side / self.half, (points - self.between) @ self.down / self.half
 
-    across, heights = placed(frontal.points[list(FACE_OVAL)])
-    near = across < -INNERMOST
-    order = np.argsort(heights[near])
-    levels = np.linspace(heights[near].min(), min(heights[near].max(), lowest), 64)
-    outline = -OUTLINE * np.interp(levels, heights[near][order], across[near][order])
-    spots = between + half * (outline[:, None] * side + levels[:, None] * down)
-    shown = cv2.remap(frontal.matte, spots.astype(np.float32)[None], None, cv2.INTER_LINEAR)[0]
+    def pixel(self, place: np.ndarray, height: np.ndarray) -> np.ndarray:
+        """The way back, [...,2]."""
+        return self.between + self.half * (place[..., None] * self.side + height[..., None] * self.down)
+
+
+def lacks_a_side(frontal: Looking, to_right: bool) -> bool:
+    """Whether a face that looks ahead shows background where its far cheek should be; to_right: whether that lies at
+    the picture's right. Where hair or a veil goes on behind the cheek nothing is missing."""
+    across = Across.of(frontal.points, to_right)
+    place, height = across(frontal.points[list(FACE_OVAL)])
+    near = place < -INNERMOST
+    order = np.argsort(height[near])
+    levels = np.linspace(height[near].min(), min(height[near].max(), across(frontal.points[CHIN])[1]), LEVELS)
+    outline = across.pixel(-OUTLINE * np.interp(levels, height[near][order], place[near][order]), levels)
+    shown = cv2.remap(frontal.matte, outline.astype(np.float32)[None], None, cv2.INTER_LINEAR)[0]
     missing = gaussian_filter1d(1 - shown, ALONG / (levels[1] - levels[0]), mode="nearest")
-    if missing.max() < LEAST:
-        return None
+    return bool(missing.max() > LEAST)
 
+
+def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Joins two pictures of a head that looks ahead: the whole face, uint8 [S,S,3], and the share of the mirrored one
+    in it, float32 [S,S] in 0..1."""
+    size = len(frontal.image)
     at = aligned(frontal.points, mirrored.points, size)
     image = cv2.remap(mirrored.image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     matte = cv2.remap(mirrored.matte, at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    own = cv2.erode(frontal.matte, np.ones((1, 2 * int(EDGE * half) + 1), np.uint8))
-    own = cv2.GaussianBlur(own, (0, 0), EDGE * half / 2)
+
+    across = Across.of(frontal.points, to_right)
+    place, height = across(pixels(size))
+    corner, mouth = (values.max() for values in across(frontal.points[list(MOUTH_CORNERS)]))
+    chin = across(frontal.points[CHIN])[1]
+    own = cv2.erode(frontal.matte, np.ones((1, 2 * int(EDGE * across.half) + 1), np.uint8))
+    own = cv2.GaussianBlur(own, (0, 0), EDGE * across.half / 2)
     share = _step((0.7 - own) / 0.4) * _step((matte - 0.3) / 0.4)
     share *= _step((place - np.interp(height, (0, mouth), (INNERMOST, corner))) / 0.15)
-    share *= _step((np.interp(height, (0, mouth, lowest), OUTERMOST) - place) / FADES)
-    share *= _step((ENDS[1] - (height - lowest)) / (ENDS[1] - ENDS[0]))
+    share *= _step((np.interp(height, (0, mouth, chin), OUTERMOST) - place) / FADES)
+    share *= _step((ENDS[1] - (height - chin)) / (ENDS[1] - ENDS[0]))
 
     compared = (place > COMPARED[0]) & (place < COMPARED[1]) & (matte > 0.7) & (own > 0.7)
     compared &= np.abs(np.log((frontal.image.mean(2) + 8) / (image.mean(2) + 8))) < UNLIKE
-    colour = _matched(frontal.image, image, compared, half)
+    colour = _matched(frontal.image, image, compared, UPWARDS * 2 * across.half)
     image = frontal.image + share[..., None] * (colour - frontal.image)
     return np.clip(image + 0.5, 0, 255).astype(np.uint8), share.astype(np.float32)
 
@@ -109,13 +129,14 @@ def pixels(size: int) -> np.ndarray:
     return np.stack(np.meshgrid(line, line), 2)
 
 
-def _matched(frontal: np.ndarray, mirrored: np.ndarray, compared: np.ndarray, half: float) -> np.ndarray:
-    """float [S,S,3]: the mirrored picture in the light of the other, row by row as it is where both are `compared`."""
+def _matched(frontal: np.ndarray, mirrored: np.ndarray, compared: np.ndarray, sigma: float) -> np.ndarray:
+    """float [S,S,3]: the mirrored picture in the light of the other, row by row as it is where both are `compared`;
+    sigma: pixels up and down over which rows are meant."""
     weight = compared.astype(np.float32)
     ours, theirs = ((picture * weight[..., None]).sum(1, keepdims=True) for picture in (frontal, mirrored))
     count = weight.sum(1)[:, None, None]
     rows = np.concatenate([ours, theirs, count], 2).astype(np.float32)
-    rows = cv2.GaussianBlur(rows, (0, 0), sigmaX=1e-3, sigmaY=UPWARDS * 2 * half)
+    rows = cv2.GaussianBlur(rows, (0, 0), sigmaX=1e-3, sigmaY=sigma)
     ratio = (rows[..., :3] + rows[..., 6:] + 1e-3) / (rows[..., 3:6] + rows[..., 6:] + 1e-3)
     return mirrored * np.clip(ratio, 1 / BRIGHTEST, BRIGHTEST)
 

@@ -239,7 +239,8 @@ def pictures_of(runs: Mapping[str, Run], pairs: Pairs):
     columns = {"photo": batch.image, "true": batch.target}
     for name, run in runs.items():
         preset = run.preset
-        objective = preset.objective(preset.network, preset.weights, SIZE, pairs.people)
+        people = checkpoints.run_config(run.out)["people"]
+        objective = preset.objective(preset.network, preset.weights, SIZE, people)
         checkpoints.load_weights(checkpoints.load(run.out / checkpoints.LAST), objective.networks)
         with averaged_in(objective.networks, {}):
             columns[name] = objective.generate(batch).image.float()
@@ -262,7 +263,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--data", type=Path, nargs="+", required=True, metavar="DIR", help="folders of synthetic people"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder for all runs")
-    parser.add_argument("--systems", nargs="+", choices=tuple(VARIANTS), default=list(VARIANTS))
+    parser.add_argument(
+        "--systems", nargs="*", choices=tuple(VARIANTS), default=list(VARIANTS), help="none: the page alone"
+    )
     parser.add_argument("--samples", type=int, default=SAMPLES, metavar="N", help="pictures of each training")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--threads", type=int, metavar="N", help="of the processor")

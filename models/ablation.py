@@ -25,6 +25,7 @@ from addon.core.attributes import COMMON
 from addon.core.errors import OutputError, ZygomaError
 
 from . import checkpoint as checkpoints
+from .checkpoint import CheckpointError
 from .events import read_events
 from .pairs import HELD_OUT, Pairs, Views, read_views
 from .presets import PRESETS, Preset
@@ -155,25 +156,33 @@ def preset_of(system: str, variant: Variant, samples: int, precision: str) -> Pr
 
 
 def run_of(system: str, variant: Variant, samples: int, precision: str, out: Path) -> Run:
+    """A variant's training, in a folder of its own below `out`."""
     folder = out / system / variant.name.replace(",", "").replace(" ", "-")
     return Run(system, "cpu", preset_of(system, variant, samples, precision), folder, torch.device("cpu"))
 
 
 def of_fewer(views: Views, share: float) -> Views:
-    """Views of a share of the people, and of all that are held out."""
+    """Views of a share of the people, and of all that `Pairs` holds out."""
     held = views.people % HELD_OUT == HELD_OUT - 1
+    if not held.any():
+        held = views.people == views.people.max()
     kept = np.flatnonzero(held | (views.people < share * (views.people.max() + 1)))
     return Views(*(getattr(views, column.name)[kept] for column in fields(Views)))
 
 
 def finished(run: Run) -> bool:
-    """Raises CheckpointError where the folder holds another training."""
+    """Whether it has all its steps. Raises CheckpointError where the folder holds another training."""
     last = run.out / checkpoints.LAST
     if not last.exists():
         return False
     kept = checkpoints.load(last)
     checkpoints.must_match(kept, **run.facts())
-    return kept.facts["step"] >= run.steps
+    if kept.facts["step"] > run.steps:
+        raise CheckpointError(
+            f"{last}: {kept.facts['samples']:,} pictures, more than the {run.training.samples:,} asked for: give "
+            "--samples as before, or another --out."
+        )
+    return kept.facts["step"] == run.steps
 
 
 # The page
@@ -181,7 +190,7 @@ def finished(run: Run) -> bool:
 
 @dataclass(frozen=True)
 class Row:
-    """Figures of a finished variant on held-out people, as models/gains.py has them."""
+    """Figures of a finished variant on held-out people, as models/gains.py has them; mask: of its last pairs."""
 
     name: str
     error: float
@@ -193,11 +202,14 @@ class Row:
 
 
 def row_of(run: Run, name: str) -> Row:
+    """What a finished run's events say at its end. Raises CheckpointError where they do not."""
     values = read_events(run.out, run.steps).values
     gains = {tag.removeprefix("gain/"): value for tag, value in values.items() if tag.startswith("gain/")}
-    unit = median(value for attribute, value in gains.items() if attribute in COMMON)
+    units = [value for attribute, value in gains.items() if attribute in COMMON]
+    if not units or "held_out/error" not in values:
+        raise CheckpointError(f"{run.out}: its events do not say what was measured: remove the folder, train it again.")
     told = gains.get("combination", float("nan")), gains.get("pose", float("nan"))
-    return Row(name, values["held_out/error"], unit, *told, values["held_out/at_rest"], values["mask"])
+    return Row(name, values["held_out/error"], median(units), *told, values["held_out/at_rest"], values["mask"])
 
 
 HEAD = """# What each ingredient brings
@@ -210,11 +222,13 @@ back. Measured on {people} made-up people who are never trained on.
 
 **one unit, combinations, pose**: the share of the true change that is made (0 nothing, 1 all of it); of single units
 the median. **error**: of the picture over that of the photo left as it is, median; 1 is copying. **rest**: grey levels
-of 255 by which a photo differs when nothing is asked. **mask**: how far pixels are the photo's own, moved or not.
+of 255 by which a photo differs when nothing is asked. **mask**: how far pixels of the last pairs of the training are
+the photo's own, moved or not.
 """
 
 
 def page(rows: Mapping[str, Sequence[Row]], facts: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
+    """Markdown, a table and a sheet a system; facts fill HEAD, pictures are the sheets' paths as seen from the page."""
     parts = [HEAD.format(**facts)]
     for system, found in rows.items():
         parts.append(f"## {system}\n\n![{system}]({pictures[system]})\n")
@@ -249,6 +263,7 @@ def pictures_of(runs: Mapping[str, Run], pairs: Pairs):
 
 
 def write(out: Path, text: str) -> None:
+    """Whole or not at all. Raises OutputError."""
     part = out.with_name(out.name + ".part")
     try:
         part.write_text(text, "utf-8")
@@ -303,8 +318,8 @@ def run_command(args: argparse.Namespace) -> int:
             save(pictures_of(runs, Pairs(views, next(iter(runs.values())).training)), path)
             pictures[system] = f"{path.parent.name}/{path.name}"
         rows = {system: [row_of(one, name) for name, one in runs.items()] for system, runs in made.items()}
-        held = len(Pairs(views, PRESETS["icface"]["cpu"].training).held_out)
-        facts = {"size": SIZE, "samples": args.samples, "precision": args.precision, "people": held}
+        measured = {start for start, _, _ in Pairs(views, PRESETS["icface"]["cpu"].training).trials()}
+        facts = {"size": SIZE, "samples": args.samples, "precision": args.precision, "people": len(measured)}
         write(args.page, page(rows, facts, pictures))
     return 0
 

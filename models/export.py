@@ -363,9 +363,10 @@ def write_pack_toml(
 
 
 def sizes(trained: Trained, drawn: bool) -> list[int]:
-    """Smallest and largest side of a crop: one that is drawn anew is no finer for being larger."""
-    copies = trained.networks.config.photo and not drawn if hasattr(trained.networks, "config") else True
-    return [trained.size, (LARGEST if copies else 1) * trained.size]
+    """Smallest and largest side of a crop: one that is drawn anew is no finer for being larger. GANimation's eq. 1
+    keeps the photo's own pixels in any case."""
+    fine = trained.system == "ganimation" or (trained.networks.config.photo and not drawn)
+    return [trained.size, (LARGEST if fine else 1) * trained.size]
 
 
 def covered(name: str) -> list[float]:

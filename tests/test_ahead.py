@@ -35,12 +35,13 @@ def vectors(yaws):
 
 
 def test_who_is_not_turned_has_one_state():
-    assert not shares(vectors([0.9 * TURNED])[0], vectors([-0.5, 0, 0.5])).any()
+    assert not shares(vectors([0.9 * TURNED])[0], vectors([-0.5, 0, 0.5]), 0.0).any()
+    assert not shares(vectors([0.45])[0], vectors([0]), 1.0).any()  # a photo on its side
 
 
 @pytest.mark.parametrize("own", [0.45, -0.45])
 def test_the_second_state_takes_over_on_the_way(own):
-    share = shares(vectors([own])[0], vectors(own * np.array([1.4, 1.0, 0.75, 0.5, 0.35, 0.15, 0.0, -1.0])))
+    share = shares(vectors([own])[0], vectors(own * np.array([1.4, 1.0, 0.75, 0.5, 0.35, 0.15, 0.0, -1.0])), 0.1)
     assert (share[:3] == 0).all() and (share[5:] == 1).all()
     assert 0 < share[3] < share[4] < 1
 
@@ -87,14 +88,14 @@ def test_pictures_meet_where_they_show_the_same(reader):
     moved = np.roll(head.image, 12, 1)
     away = aligned(head.points, head.points + np.array([12, 0]), SIDE) - pixels(SIDE)
     assert np.abs(away - [12, 0]).max() < 0.01
-    opaque, none = np.full((1, SIDE, SIDE), 255, np.uint8), np.zeros((SIDE, SIDE), np.uint8)
+    opaque, none = np.full((SIDE, SIDE), 255, np.uint8), np.zeros((SIDE, SIDE), np.uint8)
 
     class Second:
         alpha, synthetic, away = none, none, np.float32([12, 0]) + np.zeros((SIDE, SIDE, 2), np.float32)
 
-    made = joined([head.image[None], opaque, opaque], [moved[None], opaque, opaque], Second, 0.5, 0.5)
-    assert np.abs(made[0][0].astype(int) - np.roll(head.image, 6, 1))[:, 20:-20].max() <= 2
-    assert [part.shape[1:3] for part in made] == [(SIDE, SIDE)] * 3 and (made[1] == 255).all()
+    made = joined([head.image, opaque, opaque], [moved, opaque, opaque], Second, 0.5, 0.5)
+    assert np.abs(made[0].astype(int) - np.roll(head.image, 6, 1))[:, 20:-20].max() <= 2
+    assert [part.shape[:2] for part in made] == [(SIDE, SIDE)] * 3 and (made[1] == 255).all()
 
 
 @pytest.mark.parametrize("name", ["mona_lisa", "raphael"])
@@ -123,6 +124,10 @@ def test_a_turned_sitter_looks_ahead_and_to_the_other_side(name, reader, generat
     assert abs(read[np.abs(targets[:, YAW]).argmin()]) < 0.06 and read[-1] < -0.2
     steps = np.abs(np.diff(frames.image.astype(np.float32), axis=0)).mean((1, 2, 3))
     assert steps.max() < 3 * steps.mean()
+    rim = [frames.alpha[:, 0], frames.alpha[:, -1], frames.alpha[:, :, 0], frames.alpha[:, :, -1]]
+    assert max(part.max() for part in rim) == 0  # pasted without a seam
+    some = [3, 9, 12, 20]  # together as alone
+    assert (generator.animate(source, targets[some]).image == frames.image[some]).all()
     middle = np.abs(targets[:, YAW]).argmin()
     asks = {"attributes": generator._for_graphs(targets[middle : middle + 1], source.crop)}
     without = generator._animate(source, asks)[0][0]

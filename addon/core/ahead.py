@@ -23,6 +23,8 @@ from .mesh.far_side import Looking, aligned, completed, lacks_a_side, pixels
 YAW = INDEX["pose_yaw"]
 MIRRORED = [INDEX[name] for name in ("pose_yaw", "pose_roll", "gaze_yaw")]  # whose sign a mirror turns round
 TURNED = 0.25  # radians of yaw from which on a sitter counts as turned
+TILTED = 0.5  # radians that a crop is turned: yaw in the photo is then no yaw across the face
+RIM = 0.06, 0.2  # of the crop's side: from where to where inside its edge pictures may move to meet
 BEGINS, MIDDLE, WHOLE = 0.3, 0.5, 0.8  # of the way from the photo's yaw to 0: where the second state takes over
 
 Animate = Callable[[dict[str, np.ndarray], np.ndarray], list[np.ndarray]]
@@ -40,9 +42,10 @@ class Ahead:
     away: np.ndarray
 
 
-def shares(own: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """How far the second state takes over, float32 [B] in 0..1: own float32 [A], the photo's vector, targets [B,A]."""
-    if abs(own[YAW]) < TURNED:
+def shares(own: np.ndarray, targets: np.ndarray, crop_angle: float) -> np.ndarray:
+    """How far the second state takes over, float32 [B] in 0..1: own float32 [A], the photo's vector, targets [B,A];
+    crop_angle: radians that the crop is turned by."""
+    if abs(own[YAW]) < TURNED or abs(crop_angle) > TILTED:
         return np.zeros(len(targets), np.float32)
     share = np.clip((way_of(own, targets) - BEGINS) / (WHOLE - BEGINS), 0, 1)
     return (share * share * (3 - 2 * share)).astype(np.float32)
@@ -63,55 +66,69 @@ def look_ahead(
     reader: FaceReader,
     animate: Animate,
 ) -> Ahead | None:
-    """Of an encoded photo (its state and vector), by `animate`, which runs the animator's graph on a state and vectors
-    [1,A]. None where nothing of the far side is missing, or where a head that looks ahead cannot be read: then the
-    photo's own state has to do."""
+    """The second state of an encoded photo, given its first one and its vector float32 [A]; takes seconds. animate runs
+    the animator's graph on a state and vectors [1,A] and gives image uint8 [1,S,S,3], alpha and synthetic uint8
+    [1,S,S].
+
+    None where nothing of the far side is missing, or where a head that looks ahead cannot be read: then the first state
+    has to do. Raises what `animate` and the reader's models raise."""
     ahead, to_right = _turned(vector, 0), vector[YAW] < 0
     image, alpha, synthetic = (part[0] for part in animate(state, ahead[None]))
+    landmarks = crop.to_crop(face.landmarks)
+    box = (*landmarks[:, :2].min(0), *landmarks[:, :2].max(0))  # there may be others in the crop
+
+    def read(image: np.ndarray) -> Face:
+        return reader.face(replace(photo, pixels=image), box=box)
 
     def looking(image: np.ndarray) -> Looking:
-        points = reader.face(replace(photo, pixels=image)).landmarks[:, :2]
-        return Looking(image, points.astype(float), reader.matte(image))
+        return Looking(image, read(image).landmarks[:, :2].astype(float), reader.matte(image))
 
     mirror = np.where(np.isin(np.arange(len(vector)), MIRRORED), -1, 1).astype(np.float32)
-    landmarks = crop.to_crop(face.landmarks)[MIRROR].copy()
-    landmarks[:, 0] = crop.size - 1 - landmarks[:, 0]
+    landmarks = landmarks[MIRROR] * [-1, 1, 1] + [crop.size - 1, 0, 0]
     try:
         frontal = looking(image)
         if not lacks_a_side(frontal, to_right):
             return None
+        box = (crop.size - 1 - box[2], box[1], crop.size - 1 - box[0], box[3])
         mirrored = np.ascontiguousarray(cut(photo.pixels, crop)[:, ::-1])
         other = encode(mirrored, landmarks, face.blendshapes, basis, mirror * vector, None, -crop.angle)
         other_image = animate(other.state, (mirror * ahead)[None])[0][0]
-        whole, share = completed(frontal, looking(other_image), to_right)
-        seen = reader.face(replace(photo, pixels=whole))  # with both its sides it seems turned a little further
+        mirrored_face = looking(other_image)
+        box = (*frontal.points.min(0), *frontal.points.max(0))
+        whole, share = completed(frontal, mirrored_face, to_right)
+        seen = read(whole)  # with both its sides it seems turned a little further
         ahead = _turned(vector, angles(rotation([0, 0, -crop.angle]) @ rotation(seen.pose))[1])
         second = encode(whole, seen.landmarks, seen.blendshapes, basis, ahead, None, crop.angle).state
         between = _turned(vector, (1 - MIDDLE) * vector[YAW])[None]
-        both = [reader.face(replace(photo, pixels=animate(s, between)[0][0])) for s in (state, second)]
+        both = [read(animate(s, between)[0][0]) for s in (state, second)]
+        places = aligned(*(face.landmarks[:, :2].astype(float) for face in both), crop.size)
     except FaceError:
         return None
     share = (share * 255 + 0.5).astype(np.uint8)
-    places = aligned(*(face.landmarks[:, :2].astype(float) for face in both), crop.size)
-    return Ahead(second, np.maximum(alpha, share), np.maximum(synthetic, share), places - pixels(crop.size))
+    away = (places - pixels(crop.size)) * _inside(crop.size)[..., None]
+    return Ahead(second, np.maximum(alpha, share), np.maximum(synthetic, share), away)
 
 
-def joined(
-    own: list[np.ndarray] | None, other: list[np.ndarray], ahead: Ahead, share: float, way: float
-) -> list[np.ndarray]:
-    """A frame of the photo's own state (None where it has no share) and one of the second: image [1,S,S,3], alpha and
-    synthetic [1,S,S]. Both move to where they meet, by their shares, so that no face is seen twice."""
-    image, alpha, synthetic = (part[0] for part in other)
+def joined(own: list[np.ndarray] | None, other: list[np.ndarray], ahead: Ahead, share: float, way: float):
+    """A frame of the photo's own state (None where it has no share) and one of the second, with the second's share
+    above 0 and the `way` of the target: image uint8 [S,S,3], alpha and synthetic uint8 [S,S]. Both move to where they
+    meet, by their shares, so that no face is seen twice."""
+    image, alpha, synthetic = other
     alpha, synthetic = np.maximum(alpha, ahead.alpha), np.maximum(synthetic, ahead.synthetic)
-    if own is not None:
-        places, away = pixels(len(image)), (1 - way) / (1 - MIDDLE) * ahead.away
-        ours = [_fetched(part[0], places - share * away) for part in own]
-        theirs = [_fetched(part, places + (1 - share) * away) for part in (image, alpha, synthetic)]
-        image, alpha, synthetic = (
-            cv2.addWeighted(a, 1 - share, b, share, 0) for a, b in zip(ours, theirs, strict=True)
-        )
-        alpha = np.maximum(alpha, np.maximum(ours[1], theirs[1]))
-    return [image[None], alpha[None], synthetic[None]]
+    if own is None:
+        return [image, alpha, synthetic]
+    places, away = pixels(len(image)), (1 - way) / (1 - MIDDLE) * ahead.away
+    ours = [_fetched(part, places - share * away) for part in own]
+    theirs = [_fetched(part, places + (1 - share) * away) for part in (image, alpha, synthetic)]
+    image, synthetic = (cv2.addWeighted(ours[i], 1 - share, theirs[i], share, 0) for i in (0, 2))
+    return [image, np.maximum(ours[1], theirs[1]), synthetic]
+
+
+def _inside(size: int) -> np.ndarray:
+    """float32 [S,S]: 0 at the crop's edge, 1 well inside."""
+    line = np.arange(size, dtype=np.float32)
+    line = np.clip((np.minimum(line, size - 1 - line) / size - RIM[0]) / (RIM[1] - RIM[0]), 0, 1)
+    return np.minimum(line[:, None], line)
 
 
 def _turned(vector: np.ndarray, yaw: float) -> np.ndarray:

@@ -166,44 +166,65 @@ class Generator:
     # Animating
 
     def animate(self, source: Source, targets: np.ndarray) -> Frames:
-        """targets float32 [B,A] in the order of NAMES. Raises GenerateError where the graph fails."""
+        """targets float32 [B,A] in the order of NAMES. The first one that leads a turned sitter back to the camera
+        takes seconds. Raises GenerateError where the graph fails."""
         targets = np.asarray(targets, np.float32)
         if not np.isfinite(targets).all():
             raise GenerateError("A vector with a number that is not finite cannot be animated.")
-        parts = self._parts_ahead(source, targets) if self.pack.system == MESH else None
-        if parts is None:
-            vectors, batch = self._for_graphs(targets, source.crop), self.batch(source)
-            spans = range(0, len(vectors), batch)
-            parts = [self._animate(source, self._conditions(vectors[i : i + batch])) for i in spans]
-        return Frames(*(part[0] if len(parts) == 1 else np.concatenate(part) for part in zip(*parts, strict=True)))
+        vectors = self._for_graphs(targets, source.crop)
+        if self.pack.system == MESH:
+            from .ahead import shares
 
-    def _parts_ahead(self, source: Source, targets: np.ndarray) -> list[list[np.ndarray]] | None:
-        """Outputs, one frame a part, where a turned sitter looks ahead in some of them; None where in none."""
-        from .ahead import joined, look_ahead, shares, way_of
+            share = shares(source.vector, targets, source.crop.angle)
+            if share.any() and (second := self._looking_ahead(source)):
+                return Frames(*self._joined(source, *second, targets, vectors, share))
+        return Frames(*self._in_batches(source, vectors))
 
-        share = shares(source.vector, targets)
-        if not share.any():
-            return None
+    def _in_batches(self, source: Source, vectors: np.ndarray) -> list[np.ndarray]:
+        """OUTPUTS for vectors [B,A] in the pack's order."""
+        batch = self.batch(source)
+        parts = [self._animate(source, self._conditions(vectors[i : i + batch])) for i in range(0, len(vectors), batch)]
+        return parts[0] if len(parts) == 1 else [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+    def _looking_ahead(self, source: Source) -> tuple[Ahead, Source] | None:
+        """A turned sitter's second state, made once, and a source that has it; None where there is none."""
+        from .ahead import look_ahead
+
         with self._ahead_lock:
             if source not in self._ahead:
-                photo, face, crop = source.photo, source.face, source.crop
                 if self._reader is None:
                     self._reader = FaceReader(threads=self.threads)
-                found = look_ahead(
-                    photo, face, crop, source.state, source.vector, self._basis(), self._reader,
+                ahead = look_ahead(
+                    source.photo, source.face, source.crop, source.state, source.vector, self._basis(), self._reader,
                     lambda state, vectors: self._animate(replace(source, state=state), {"attributes": vectors}),
                 )  # fmt: skip
-                self._ahead[source] = found and (found, replace(source, state=found.state))
-        if self._ahead[source] is None:
-            return None
-        ahead, second = self._ahead[source]
-        parts = []
-        ways = way_of(source.vector, targets)
-        for target, part, way in zip(self._for_graphs(targets, source.crop)[:, None], share, ways, strict=True):
-            asks = {"attributes": target}
-            own = self._animate(source, asks) if part < 1 else None
-            parts.append(joined(own, self._animate(second, asks), ahead, float(part), float(way)) if part > 0 else own)
-        return parts
+                self._ahead[source] = ahead and (ahead, replace(source, state=ahead.state))
+            return self._ahead[source]
+
+    def _joined(
+        self,
+        source: Source,
+        ahead: Ahead,
+        second: Source,
+        targets: np.ndarray,
+        vectors: np.ndarray,
+        share: np.ndarray,
+    ) -> list[np.ndarray]:
+        """OUTPUTS where the second state has a share [B] in the frames."""
+        from .ahead import joined, way_of
+
+        side = source.crop.size
+        outputs = [np.empty((len(targets), side, side, *more), np.uint8) for more in ((3,), (), ())]
+        own, other = np.flatnonzero(share < 1), np.flatnonzero(share > 0)
+        for rows, one in ((own, source), (other, second)):
+            made = self._in_batches(one, vectors[rows]) if len(rows) else []
+            for row, *frame in zip(rows, *made, strict=True):
+                if one is second:
+                    before = [output[row] for output in outputs] if share[row] < 1 else None
+                    frame = joined(before, frame, ahead, float(share[row]), float(way_of(source.vector, targets[row])))
+                for output, part in zip(outputs, frame, strict=True):
+                    output[row] = part
+        return outputs
 
     def drive(self, source: Source, pixels: np.ndarray, landmarks: np.ndarray) -> Frames:
         """One frame: the source with the expression of somebody else's face, which no vector tells.

@@ -181,9 +181,9 @@ class FlowHead(nn.Module):
         return self.scale * self.flow(features).float()
 
 
-def enlarged(flow: Tensor, size: int) -> Tensor:
+def enlarged(coarse: Tensor, size: int) -> Tensor:
     """A coarse flow, or anything [B,C,h,w] -> [B,C,size,size], bilinear, cell middles in their places."""
-    return F.interpolate(flow, size=(size, size), mode="bilinear", align_corners=False)
+    return F.interpolate(coarse, size=(size, size), mode="bilinear", align_corners=False)
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:

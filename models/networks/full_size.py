@@ -11,13 +11,13 @@ from torch import Tensor
 
 from .blocks import as_bytes, changed, enlarged, warp
 
-AGREED = 0.5  # of pictures in -1..1: drawn pixels that differ more from the moved photo have none of its detail
+AGREED = 0.5  # of pictures in -1..1: pixels that differ more from the moved photo have none of its detail
 STILL = 0.25 * 2 / 128  # half image widths: a photo's pixel that moves less counts as in its place
 
 
 def shrunk(image: Tensor, size: int) -> Tensor:
-    """A square crop [1,3,H,H] -> [1,3,size,size], each pixel the mean of what it covers, by a triangle's weights;
-    exactly the crop itself where H is `size`. No larger sides are made of smaller ones."""
+    """Square crops [B,C,H,H], H at least `size`, -> [B,C,size,size]: each pixel the mean of what it covers, by a
+    triangle's weights; exactly the crop itself where H is `size`."""
     side = image.shape[-1]
     scale = side / size
     ours = (torch.arange(size, dtype=torch.float32, device=image.device) + 0.5) * scale
@@ -34,18 +34,17 @@ def points_in(points: Tensor, image: Tensor, size: int) -> Tensor:
     return (points + centre) * scale - centre
 
 
-def at_full_size(image: Tensor, flow: Tensor, held: Tensor, photo: Tensor, full: Tensor) -> Tensor:
+def at_full_size(image: Tensor, flow: Tensor, photo: Tensor, full: Tensor) -> Tensor:
     """What was made at the network's side, at the photo's own: enlarged, with the detail of the photo, moved alike.
 
-    image [B,3,S,S] = held W(photo) + rest, with held [B,1,S,S] in 0..1 and W along flow [B,2,S,S]; photo [1,3,S,S], and
-    full [1,3,H,H], the same at its own side. Detail, which is what W(full) has beyond W(photo), counts as far as the
-    picture is the photo's or agrees with it, since a network that draws what the photo shows anyway would draw its
-    detail, too. Returns [B,3,H,H]; the image itself where H is S."""
+    image [B,3,S,S] holds pixels of photo [1,3,S,S] fetched along flow [B,2,S,S]; full [1,3,H,H] is the photo at its own
+    side. Detail, which is what the full photo has beyond the small one, counts as far as the image shows the same as
+    the moved photo: a lid that was painted over an eye must not show its iris. Returns [B,3,H,H]; the image itself
+    where H is S."""
     batch, side = image.shape[0], full.shape[-1]
     moved = warp(photo.expand(batch, -1, -1, -1), flow)
-    weight = torch.maximum(held, agreement(image, moved))
-    image, flow, moved, weight = (enlarged(part, side) for part in (image, flow, moved, weight))
-    return image + weight * (warp(full.expand(batch, -1, -1, -1), flow) - moved)
+    image, flow, moved, same = (enlarged(part, side) for part in (image, flow, moved, agreement(image, moved)))
+    return image + same * (warp(full.expand(batch, -1, -1, -1), flow) - moved)
 
 
 def agreement(one: Tensor, other: Tensor) -> Tensor:
@@ -54,12 +53,12 @@ def agreement(one: Tensor, other: Tensor) -> Tensor:
 
 
 def frames_of(
-    image: Tensor, flow: Tensor, held: Tensor, photo: Tensor, full: Tensor, synthetic: Tensor
+    image: Tensor, flow: Tensor, photo: Tensor, full: Tensor, synthetic: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What an animator graph gives of a picture as `at_full_size` takes it and of synthetic [B,S,S]: pasted where
     something changed."""
     alpha = changed(image, photo, flow.abs().amax(1) > STILL)
-    return as_frames(at_full_size(image, flow, held, photo, full), alpha, synthetic)
+    return as_frames(at_full_size(image, flow, photo, full), alpha, synthetic)
 
 
 def as_frames(image: Tensor, alpha: Tensor, synthetic: Tensor) -> tuple[Tensor, Tensor, Tensor]:

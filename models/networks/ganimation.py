@@ -229,5 +229,4 @@ class Animate(nn.Module):
         made = self.generator(photo, source, attributes, landmarks, maps, self.still)
         added = (1 - made.attention[:, 0]) * (made.colour - made.base).abs().amax(1)  # [B,S,S]
         flow = torch.zeros_like(made.image[:, :2]) if made.flow is None else made.flow
-        held = torch.ones_like(made.attention) if self.generator.config.change else made.attention
-        return frames_of(made.image, flow, held, photo, full, added / blocks.FULLY_SYNTHETIC)
+        return frames_of(made.image, flow, photo, full, added / blocks.FULLY_SYNTHETIC)

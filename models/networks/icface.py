@@ -305,6 +305,6 @@ class Animate(nn.Module):
         drawn = self.networks.animate(face, attributes)
         alpha = self.alpha.expand(batch, -1, -1)
         if moved:
-            image = at_full_size(detailed(drawn, photo), drawn.way, drawn.held, photo, full)
+            image = at_full_size(detailed(drawn, photo), drawn.way, photo, full)
             return as_frames(image, alpha, 1 - drawn.share[:, 0])
         return as_frames(blocks.enlarged(drawn.own, full.shape[-1]), alpha, torch.ones_like(alpha))

@@ -169,7 +169,7 @@ def drawn_frames(drawn: Drawn, photo: Tensor, full: Tensor, moved: bool) -> tupl
     uint8 [B,H,H,3], alpha and synthetic uint8 [B,H,H]. moved: with the photo's pixels, pasted where something changed;
     else the decoder's own picture, pasted whole."""
     if moved and drawn.held is not None:
-        return frames_of(detailed(drawn, photo), drawn.way, drawn.held, photo, full, 1 - drawn.share[:, 0])
+        return frames_of(detailed(drawn, photo), drawn.way, photo, full, 1 - drawn.share[:, 0])
     own = enlarged(drawn.own, full.shape[-1])
     return as_frames(own, faded(drawn.own), torch.ones_like(drawn.own[:, 0]))
 
@@ -181,8 +181,10 @@ def detailed(drawn: Drawn, photo: Tensor) -> Tensor:
     """The image [B,3,S,S], where what is drawn into it has the moved photo's detail as far as both show the same: a
     network of few samples draws softly, and mixed with it a sharp photo [1,3,S,S] is soft, too."""
     moved = blocks.warp(photo.expand(drawn.image.shape[0], -1, -1, -1), drawn.way)
-    own, same = _softened(drawn.own), _softened(moved)
-    return drawn.image + (1 - drawn.held) * agreement(own, same) * ((moved - same) - (drawn.own - own))
+    same = _softened(moved)
+    mixed_in = drawn.image - drawn.held * moved - drawn.mask * drawn.change  # an earlier generator's picture, too
+    detail = (1 - drawn.held) * (moved - same) - (mixed_in - _softened(mixed_in))
+    return drawn.image + agreement(_softened(drawn.own), same) * detail
 
 
 def _softened(image: Tensor) -> Tensor:

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from models.networks.full_size import as_frames, at_full_size, points_in, shrunk
+from models.networks.blocks import enlarged
+from models.networks.full_size import AGREED, as_frames, at_full_size, points_in, shrunk
 from models.networks.moved_photo import Drawn, detailed
 
 
@@ -34,29 +35,32 @@ def test_landmarks_stay_on_what_they_mark():
 
 
 def test_a_moved_photo_has_its_own_sharpness():
-    """Held everywhere and moved by two pixels of the network's: the full photo, moved by eight of its own."""
+    """Moved by two pixels of the network's: the full photo, moved by eight of its own."""
     full = torch.rand(1, 3, 256, 256) * 2 - 1
     photo = shrunk(full, 64)
     flow = torch.zeros(2, 2, 64, 64)
     flow[1, 0] = 2 * 2 / 64
     image = torch.stack([photo[0], torch.roll(photo[0], -2, 2)])
-    made = at_full_size(image, flow, torch.ones(2, 1, 64, 64), photo, full)
+    made = at_full_size(image, flow, photo, full)
     torch.testing.assert_close(made[0], full[0], atol=1e-4, rtol=0)
     torch.testing.assert_close(made[1, :, :, :200], torch.roll(full[0], -8, 2)[:, :, :200], atol=1e-3, rtol=0)
 
 
 def test_what_is_not_the_photo_is_enlarged():
-    photo, full, drawn = soft(1, 64), soft(1, 256), soft(1, 64, seed=1)
-    nothing, still = torch.zeros(1, 1, 64, 64), torch.zeros(1, 2, 64, 64)
-    made = at_full_size(drawn, still, nothing, photo, full)
-    torch.testing.assert_close(made, soft(1, 256, seed=1), atol=0.1, rtol=0)
-    half = at_full_size((drawn + photo) / 2, still, nothing + 0.5, photo, full)
-    torch.testing.assert_close(half, (made + full) / 2, atol=1e-4, rtol=0)
+    """Drawn pixels have none of the photo's detail, halfway to it half."""
+    full = soft(1, 256) * 0.3 + torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(5)) * 0.4
+    photo, drawn, still = shrunk(full, 64), soft(1, 64, seed=1) * 0.3 - 0.7, torch.zeros(1, 2, 64, 64)
+    assert (photo - drawn).abs().amax(1).min() > AGREED
+    made = at_full_size(drawn, still, photo, full)
+    torch.testing.assert_close(made, soft(1, 256, seed=1) * 0.3 - 0.7, atol=0.1, rtol=0)
+    brighter = at_full_size(photo + AGREED / 2, still, photo, full) - AGREED / 2
+    detail = full - enlarged(photo, 256)
+    torch.testing.assert_close(brighter - enlarged(photo, 256), detail / 2, atol=1e-4, rtol=0)
 
 
 def test_a_photo_of_the_networks_side_is_as_it_was():
     photo, image, flow = soft(1, 64), soft(3, 64, seed=2), 0.1 * torch.randn(3, 2, 64, 64)
-    made = at_full_size(image, flow, torch.rand(3, 1, 64, 64), photo, photo)
+    made = at_full_size(image, flow, photo, photo)
     torch.testing.assert_close(made, image, atol=1e-5, rtol=0)
 
 
@@ -74,7 +78,7 @@ def test_soft_drawing_takes_the_photos_detail_where_both_agree():
     own = F.avg_pool2d(photo, 5, 1, 2, count_include_pad=False)
     own[..., 32:] = 1.0
     still, half = torch.zeros(1, 2, 64, 64), torch.full((1, 1, 64, 64), 0.5)
-    drawn = Drawn(image=0.5 * photo + 0.5 * own, own=own, way=still, held=half)
+    drawn = Drawn(0.5 * photo + 0.5 * own, own, mask=half, change=0 * photo, way=still, held=half)
     found = detailed(drawn, photo)
     before, after = ((picture - photo)[..., :24].square().mean().sqrt() for picture in (drawn.image, found))
     assert after < 0.5 * before

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import gaussian_filter1d
 
+from ..errors import FaceError
 from ..faces.topology import CHIN, EYE_LEFT, EYE_RIGHT
 from .layout import FACE_OVAL
 
@@ -32,6 +33,9 @@ COMPARED = (0.55, 1.15)
 UNLIKE = 0.6  # logarithm of the brightness of one over the other: here one shows hair, the other skin
 UPWARDS = 0.3  # of the eye distance: over which a comparison is smoothed
 BRIGHTEST = 1.6  # times that the mirrored side is made brighter or darker at most
+PERSON, PERSON_FADES = 0.5, 0.4  # of a matte: where the person ends, over how much of it
+FADES_IN = 0.15  # of the frame across the face
+DARK = 8  # grey levels, added where brightness is compared, so that black is not infinitely dark
 GRID = 33  # nodes a side at which the two are aligned
 LANDMARKS = slice(0, 468, 3)  # that align them
 SMOOTHING = 0.5
@@ -69,7 +73,7 @@ class Across:
         return (points - self.between) @ self.side / self.half, (points - self.between) @ self.down / self.half
 
     def pixel(self, place: np.ndarray, height: np.ndarray) -> np.ndarray:
-        """The way back, [...,2]."""
+        """The way back: numbers of one shape [...] -> pixels [...,2]."""
         return self.between + self.half * (place[..., None] * self.side + height[..., None] * self.down)
 
 
@@ -79,8 +83,12 @@ def lacks_a_side(frontal: Looking, to_right: bool) -> bool:
     across = Across.of(frontal.points, to_right)
     place, height = across(frontal.points[list(FACE_OVAL)])
     near = place < -INNERMOST
+    if near.sum() < 2:
+        return False
     order = np.argsort(height[near])
     levels = np.linspace(height[near].min(), min(height[near].max(), across(frontal.points[CHIN])[1]), LEVELS)
+    if levels[-1] <= levels[0]:
+        return False
     outline = across.pixel(-OUTLINE * np.interp(levels, height[near][order], place[near][order]), levels)
     shown = cv2.remap(frontal.matte, outline.astype(np.float32)[None], None, cv2.INTER_LINEAR)[0]
     missing = gaussian_filter1d(1 - shown, ALONG / (levels[1] - levels[0]), mode="nearest")
@@ -89,7 +97,8 @@ def lacks_a_side(frontal: Looking, to_right: bool) -> bool:
 
 def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.ndarray, np.ndarray]:
     """Joins two pictures of a head that looks ahead: the whole face, uint8 [S,S,3], and the share of the mirrored one
-    in it, float32 [S,S] in 0..1."""
+    in it, float32 [S,S] in 0..1. to_right: whether the photo's far side is at the picture's right. Raises FaceError
+    where the two cannot be aligned."""
     size = len(frontal.image)
     at = aligned(frontal.points, mirrored.points, size)
     image = cv2.remap(mirrored.image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -101,13 +110,13 @@ def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.n
     chin = across(frontal.points[CHIN])[1]
     own = cv2.erode(frontal.matte, np.ones((1, 2 * int(EDGE * across.half) + 1), np.uint8))
     own = cv2.GaussianBlur(own, (0, 0), EDGE * across.half / 2)
-    share = _step((0.7 - own) / 0.4) * _step((matte - 0.3) / 0.4)
-    share *= _step((place - np.interp(height, (0, mouth), (INNERMOST, corner))) / 0.15)
+    share = _person(matte) * (1 - _person(own))
+    share *= _step((place - np.interp(height, (0, mouth), (INNERMOST, corner))) / FADES_IN)
     share *= _step((np.interp(height, (0, mouth, chin), OUTERMOST) - place) / FADES)
     share *= _step((ENDS[1] - (height - chin)) / (ENDS[1] - ENDS[0]))
 
-    compared = (place > COMPARED[0]) & (place < COMPARED[1]) & (matte > 0.7) & (own > 0.7)
-    compared &= np.abs(np.log((frontal.image.mean(2) + 8) / (image.mean(2) + 8))) < UNLIKE
+    compared = (place > COMPARED[0]) & (place < COMPARED[1]) & (_person(matte) == 1) & (_person(own) == 1)
+    compared &= np.abs(np.log((frontal.image.mean(2) + DARK) / (image.mean(2) + DARK))) < UNLIKE
     colour = _matched(frontal.image, image, compared, UPWARDS * 2 * across.half)
     image = frontal.image + share[..., None] * (colour - frontal.image)
     return np.clip(image + 0.5, 0, 255).astype(np.uint8), share.astype(np.float32)
@@ -115,10 +124,13 @@ def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.n
 
 def aligned(points: np.ndarray, other_points: np.ndarray, size: int) -> np.ndarray:
     """float32 [S,S,2]: for each pixel of a picture with landmarks `points` [478,2] where in another one, with
-    `other_points`, the same lies."""
+    `other_points`, the same lies. Raises FaceError for landmarks on one line."""
     nodes = pixels(GRID).reshape(-1, 2) * (size / GRID) + (size / GRID - 1) / 2  # the middles of so many cells
     away = other_points[LANDMARKS] - points[LANDMARKS]
-    spread = RBFInterpolator(points[LANDMARKS] / size, away / size, kernel="linear", smoothing=SMOOTHING, degree=1)
+    try:
+        spread = RBFInterpolator(points[LANDMARKS] / size, away / size, kernel="linear", smoothing=SMOOTHING, degree=1)
+    except np.linalg.LinAlgError as problem:
+        raise FaceError("These landmarks form no face.") from problem
     beside = (size * spread(nodes / size)).reshape(GRID, GRID, 2).astype(np.float32)
     return pixels(size) + cv2.resize(beside, (size, size), interpolation=cv2.INTER_LINEAR)
 
@@ -137,8 +149,12 @@ def _matched(frontal: np.ndarray, mirrored: np.ndarray, compared: np.ndarray, si
     count = weight.sum(1)[:, None, None]
     rows = np.concatenate([ours, theirs, count], 2).astype(np.float32)
     rows = cv2.GaussianBlur(rows, (0, 0), sigmaX=1e-3, sigmaY=sigma)
-    ratio = (rows[..., :3] + rows[..., 6:] + 1e-3) / (rows[..., 3:6] + rows[..., 6:] + 1e-3)
+    ratio = (rows[..., :3] + DARK * rows[..., 6:] + 1e-3) / (rows[..., 3:6] + DARK * rows[..., 6:] + 1e-3)
     return mirrored * np.clip(ratio, 1 / BRIGHTEST, BRIGHTEST)
+
+
+def _person(matte: np.ndarray) -> np.ndarray:
+    return _step((matte - PERSON) / PERSON_FADES + 0.5)
 
 
 def _step(share: np.ndarray) -> np.ndarray:

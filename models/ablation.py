@@ -47,6 +47,7 @@ HALVED: dict[str, dict[str, Any]] = {  # what a network says in pixels, or in ha
         "painted": 16,
     },
 }
+SHORTER: dict[str, dict[str, Any]] = {"aipgan": {"encoder_steps": 50}}  # first stages, a share of so few steps
 WHOLE = "whole"
 
 
@@ -152,7 +153,8 @@ def preset_of(system: str, variant: Variant, samples: int, precision: str) -> Pr
         seed=variant.seed,
     )
     network = replace(whole.network, **HALVED[system] | dict(variant.network))
-    return replace(whole, network=network, weights=replace(whole.weights, **variant.losses), training=training)
+    weights = replace(whole.weights, **SHORTER.get(system, {}) | dict(variant.losses))
+    return replace(whole, network=network, weights=weights, training=training)
 
 
 def run_of(system: str, variant: Variant, samples: int, precision: str, out: Path) -> Run:

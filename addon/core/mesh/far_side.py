@@ -20,9 +20,9 @@ from .layout import FACE_OVAL
 # Across the face, in halves of the distance between the eyes' outer corners, 1 at the far one:
 EDGE = 0.25  # what lies so near the photo's own far edge is squeezed, and gives way
 INNERMOST = 0.35  # it gives way only from here on, beside the mouth from its corner on
-OUTERMOST = 2.3, 1.6, 1.1  # at the eyes, the mouth, the chin: what lies beyond is hair or clothes, no mirror images
+OUTERMOST = 2.3  # at the eyes: what lies beyond is no head
+BESIDE = 0.2  # beyond the outline from the mouth down: there it is neck and clothes, which are no mirror images
 FADES = 0.25  # over which the far side ends there
-ENDS = 0.0, 0.5  # below the chin: from where to where it ends
 OUTLINE = 0.95  # of the near outline's distance: where the far one is looked for
 ALONG = 0.3  # over which what the outline lacks is smoothed, up and down
 LEAST = 0.3  # of the outline at its worst place: where less is missing, nothing is made up
@@ -81,18 +81,22 @@ def lacks_a_side(frontal: Looking, to_right: bool) -> bool:
     """Whether a face that looks ahead shows background where its far cheek should be; to_right: whether that lies at
     the picture's right. Where hair or a veil goes on behind the cheek nothing is missing."""
     across = Across.of(frontal.points, to_right)
-    place, height = across(frontal.points[list(FACE_OVAL)])
-    near = place < -INNERMOST
-    if near.sum() < 2:
-        return False
-    order = np.argsort(height[near])
-    levels = np.linspace(height[near].min(), min(height[near].max(), across(frontal.points[CHIN])[1]), LEVELS)
-    if levels[-1] <= levels[0]:
-        return False
-    outline = across.pixel(-OUTLINE * np.interp(levels, height[near][order], place[near][order]), levels)
+    height, place = _near_outline(across, frontal.points)
+    levels = np.linspace(height[0], height[-1], LEVELS)
+    outline = across.pixel(OUTLINE * np.interp(levels, height, place), levels)
     shown = cv2.remap(frontal.matte, outline.astype(np.float32)[None], None, cv2.INTER_LINEAR)[0]
     missing = gaussian_filter1d(1 - shown, ALONG / (levels[1] - levels[0]), mode="nearest")
     return bool(missing.max() > LEAST)
+
+
+def _near_outline(across: Across, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The outline of the near side, mirrored: heights, rising down to the chin, and places. Raises FaceError."""
+    place, height = across(points[list(FACE_OVAL)])
+    near = (place < 0) & (height <= across(points[CHIN])[1])
+    order = np.argsort(height[near])
+    if len(order) < 2 or height[near][order[-1]] <= height[near][order[0]]:
+        raise FaceError("These landmarks form no face.")
+    return height[near][order], -place[near][order]
 
 
 def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -107,13 +111,14 @@ def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.n
     across = Across.of(frontal.points, to_right)
     place, height = across(pixels(size))
     corner, mouth = (values.max() for values in across(frontal.points[list(MOUTH_CORNERS)]))
-    chin = across(frontal.points[CHIN])[1]
+    heights, outline = _near_outline(across, frontal.points)
+    jaw = BESIDE + np.interp(height, heights, outline)
+    outermost = np.where(height < mouth, np.interp(height, (0, mouth), (OUTERMOST, jaw[height >= mouth].max())), jaw)
     own = cv2.erode(frontal.matte, np.ones((1, 2 * int(EDGE * across.half) + 1), np.uint8))
     own = cv2.GaussianBlur(own, (0, 0), EDGE * across.half / 2)
     share = _person(matte) * (1 - _person(own))
     share *= _step((place - np.interp(height, (0, mouth), (INNERMOST, corner))) / FADES_IN)
-    share *= _step((np.interp(height, (0, mouth, chin), OUTERMOST) - place) / FADES)
-    share *= _step((ENDS[1] - (height - chin)) / (ENDS[1] - ENDS[0]))
+    share *= _step((outermost - place) / FADES)
 
     compared = (place > COMPARED[0]) & (place < COMPARED[1]) & (_person(matte) == 1) & (_person(own) == 1)
     compared &= np.abs(np.log((frontal.image.mean(2) + DARK) / (image.mean(2) + DARK))) < UNLIKE

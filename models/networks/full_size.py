@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .blocks import as_bytes, changed, enlarged, warp
 
-AGREED = 0.5  # of pictures in -1..1: pixels that differ more from the moved photo have none of its detail
+AGREED = 0.15  # of pictures in -1..1: pixels that differ more from the moved photo have none of its detail
 STILL = 0.25 * 2 / 128  # half image widths: a photo's pixel that moves less counts as in its place
 
 
@@ -43,13 +43,14 @@ def at_full_size(image: Tensor, flow: Tensor, photo: Tensor, full: Tensor) -> Te
     where H is S."""
     batch, side = image.shape[0], full.shape[-1]
     moved = warp(photo.expand(batch, -1, -1, -1), flow)
-    image, flow, moved, same = (enlarged(part, side) for part in (image, flow, moved, agreement(image, moved)))
+    image, flow, moved, same = (enlarged(part, side) for part in (image, flow, moved, agreement(image, moved, AGREED)))
     return image + same * (warp(full.expand(batch, -1, -1, -1), flow) - moved)
 
 
-def agreement(one: Tensor, other: Tensor) -> Tensor:
-    """How far two pictures [B,3,S,S] in -1..1 show the same, pixel by pixel: [B,1,S,S] in 0..1."""
-    return (1 - (one - other).abs().amax(1, keepdim=True) / AGREED).clamp(min=0)
+def agreement(one: Tensor, other: Tensor, within: float) -> Tensor:
+    """How far two pictures [B,3,S,S] in -1..1 show the same, pixel by pixel: [B,1,S,S], 1 to 0 where they differ by
+    `within`."""
+    return (1 - (one - other).abs().amax(1, keepdim=True) / within).clamp(min=0)
 
 
 def frames_of(

@@ -174,6 +174,7 @@ def drawn_frames(drawn: Drawn, photo: Tensor, full: Tensor, moved: bool) -> tupl
     return as_frames(own, faded(drawn.own), torch.ones_like(drawn.own[:, 0]))
 
 
+ALIKE = 0.35  # of pictures in -1..1: softened ones that differ more do not share detail
 SOFT = 5  # pixels: over squares of this side a picture is meant, twice, to part its detail from the rest
 
 
@@ -184,7 +185,7 @@ def detailed(drawn: Drawn, photo: Tensor) -> Tensor:
     same = _softened(moved)
     mixed_in = drawn.image - drawn.held * moved - drawn.mask * drawn.change  # an earlier generator's picture, too
     detail = (1 - drawn.held) * (moved - same) - (mixed_in - _softened(mixed_in))
-    return drawn.image + agreement(_softened(drawn.own), same) * detail
+    return drawn.image + agreement(_softened(drawn.own), same, ALIKE) * detail
 
 
 def _softened(image: Tensor) -> Tensor:

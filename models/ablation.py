@@ -80,7 +80,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         *ALL,
         wider(width=48),
         Variant("constant planes", {"painted": False}),
-        Variant("constant planes behind a norm", {"painted": False, "stem_norm": True}),
+        Variant("planes behind a norm", {"painted": False, "stem_norm": True}),
         Variant("no difference", {"difference": False}),
         Variant("no change", {"change": False}),
         Variant("no open_mask", {"open_mask": 0.0, "mask_limit": 0.0}),

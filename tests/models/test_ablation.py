@@ -51,4 +51,4 @@ def test_a_study_goes_on_and_writes_its_page(tmp_path, monkeypatch, capsys):
     assert all(f"error {row.split(' | ')[1]} of copying" in printed for row in rows)
 
     quarter = of_fewer(read_views([data], SIZE, 1.4), few[1].people)
-    assert Pairs(quarter, preset_of("ganimation", few[1], 16, "float32").training).people == 2
+    assert Pairs(quarter, preset_of("ganimation", few[1], 16, "float32").training).people == 3  # of 8

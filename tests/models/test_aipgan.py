@@ -34,7 +34,7 @@ from models.networks.aipgan import (
     stretched,
 )
 from models.networks.bilinear import CompactBilinear
-from models.networks.moved_photo import Photo
+from models.networks.moved_photo import Photo, detailed
 
 SMALL = AipganConfig(
     size=64,
@@ -454,6 +454,6 @@ def test_graphs_agree_with_torch(network, moved, tmp_path):
     driven = run(Draw(networks, moved), {**state, **expression}, outputs, EXPRESSION)
     assert driven[0].shape == (3, 64, 64, 3)
     drawn = networks.drive(source, driver)
-    shown = (drawn.image if moved and network.photo else drawn.own).detach()
+    shown = (detailed(drawn, source.image) if moved and network.photo else drawn.own).detach()
     assert np.abs(driven[0][:2] - (shown.permute(0, 2, 3, 1).numpy() + 1) * 127.5).max() <= 1.5
     assert sqrt(float(shown.var())) > 0

@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from addon.core.attributes import COMMON
-from addon.core.errors import OutputError, ZygomaError
+from addon.core.errors import ZygomaError
+from addon.core.frames import write_chunks
 
 from . import checkpoint as checkpoints
 from .checkpoint import CheckpointError
@@ -48,7 +49,6 @@ HALVED: dict[str, dict[str, Any]] = {  # what a network says in pixels, or in ha
     },
 }
 SHORTER: dict[str, dict[str, Any]] = {"aipgan": {"encoder_steps": 50}}  # first stages, a share of so few steps
-WHOLE = "whole"
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,21 @@ def wider(**sizes: Any) -> Variant:
 
 # The distance of the first two is what chance does; the others tell what more time and more people would bring.
 ALL = (
-    Variant(WHOLE),
+    Variant("whole"),
     Variant("another seed", seed=1),
     Variant("twice the pictures", longer=2.0),
     Variant("a quarter of the people", people=0.25),
 )
 DRAWN = {"pair": 0.0, "points": 0.0}  # losses of the moved photo, where there is none
+PAINTED = (  # the switches that EGGAN and AIP-GAN share
+    Variant("no photo", {"photo": False}, DRAWN),
+    Variant("no photo, not painted", {"photo": False, "skips": False, "mixing": 0, "painted": 0}, DRAWN),
+    Variant("no difference", {"difference": False}),
+    Variant("no skips", {"skips": False}),
+    Variant("no mixing", {"mixing": 0}),
+    Variant("no points", {}, {"points": 0.0}),
+    Variant("no pair, no points", {}, DRAWN),
+)
 VARIANTS: dict[str, tuple[Variant, ...]] = {
     "ganimation": (
         *ALL,
@@ -114,13 +123,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
     "eggan": (
         *ALL,
         wider(encoder=(36, 72, 96, 144, 192), generator=(192, 144, 96, 48)),
-        Variant("no photo", {"photo": False}, DRAWN),
-        Variant("no photo, not painted", {"photo": False, "skips": False, "mixing": 0, "painted": 0}, DRAWN),
-        Variant("no difference", {"difference": False}),
-        Variant("no skips", {"skips": False}),
-        Variant("no mixing", {"mixing": 0}),
-        Variant("no points", {}, {"points": 0.0}),
-        Variant("no pair, no points", {}, {"pair": 0.0, "points": 0.0}),
+        *PAINTED,
         Variant("with perceptual", {}, {"perceptual": 0.1}),
         Variant("with structure", {}, {"structure": 1.0}),
     ),
@@ -129,13 +132,7 @@ VARIANTS: dict[str, tuple[Variant, ...]] = {
         wider(channels=(36, 72, 96, 96, 144, 192), decoder=(192, 144, 144, 96, 48)),
         Variant("no attention, no bilinear", {"bilinear": "none"}, {"attention": 0.0}),
         Variant("instance norm", {"norm": "instance"}),
-        Variant("no photo", {"photo": False}, DRAWN),
-        Variant("no photo, not painted", {"photo": False, "skips": False, "mixing": 0, "painted": 0}, DRAWN),
-        Variant("no difference", {"difference": False}),
-        Variant("no skips", {"skips": False}),
-        Variant("no mixing", {"mixing": 0}),
-        Variant("no points", {}, {"points": 0.0}),
-        Variant("no pair, no points", {}, {"pair": 0.0, "points": 0.0}),
+        *PAINTED,
     ),
 }
 
@@ -264,16 +261,6 @@ def pictures_of(runs: Mapping[str, Run], pairs: Pairs):
     return sheet([[(name, made[i]) for name, made in double.items()] for i in range(len(starts))], 2 * SIZE)
 
 
-def write(out: Path, text: str) -> None:
-    """Whole or not at all. Raises OutputError."""
-    part = out.with_name(out.name + ".part")
-    try:
-        part.write_text(text, "utf-8")
-        part.replace(out)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror}).") from error
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.ablation", description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -322,7 +309,7 @@ def run_command(args: argparse.Namespace) -> int:
         rows = {system: [row_of(one, name) for name, one in runs.items()] for system, runs in made.items()}
         measured = {start for start, _, _ in Pairs(views, PRESETS["icface"]["cpu"].training).trials()}
         facts = {"size": SIZE, "samples": args.samples, "precision": args.precision, "people": len(measured)}
-        write(args.page, page(rows, facts, pictures))
+        write_chunks(args.page, [page(rows, facts, pictures).encode()])
     return 0
 
 

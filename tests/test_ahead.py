@@ -111,9 +111,17 @@ def test_hair_and_veils_go_on_where_the_skin_ends(name, reader, generator):
     assert (frame.image == plain[0]).all() and (frame.alpha == plain[1]).all()
 
 
-@pytest.mark.parametrize("name", ["026", "040"])
-def test_a_turned_sitter_looks_ahead_and_to_the_other_side(name, reader, generator, shared):
-    photo = read_photo(shared / "portraits" / "people" / f"{name}.jpg")
+def turned_sitter(name: str, request):
+    """A Photo: of people who do not exist, or a made-up one, whom docs/turned.jpg shows."""
+    if name != "made up":
+        return read_photo(request.getfixturevalue("shared") / "portraits" / "people" / f"{name}.jpg")
+    sheet = read_photo(ROOT / "docs" / "turned.jpg")
+    return replace(sheet, pixels=np.ascontiguousarray(sheet.pixels[256:512, :256]))
+
+
+@pytest.mark.parametrize("name", ["made up", "026", "040"])
+def test_a_turned_sitter_looks_ahead_and_to_the_other_side(name, reader, generator, request):
+    photo = turned_sitter(name, request)
     source = generator.encode(photo, reader.face(photo), size=256)
     own = source.vector[YAW]
     targets = np.repeat(source.vector[None], 25, 0)
@@ -131,4 +139,4 @@ def test_a_turned_sitter_looks_ahead_and_to_the_other_side(name, reader, generat
     middle = np.abs(targets[:, YAW]).argmin()
     asks = {"attributes": generator._for_graphs(targets[middle : middle + 1], source.crop)}
     without = generator._animate(source, asks)[0][0]
-    assert reader.matte(frames.image[middle]).sum() > 1.04 * reader.matte(without).sum()  # the cheek is there
+    assert reader.matte(frames.image[middle]).sum() - reader.matte(without).sum() > 300  # pixels: the cheek is there

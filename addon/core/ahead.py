@@ -19,6 +19,7 @@ from .faces.pose import angles, rotation
 from .faces.topology import MIRROR
 from .mesh import HeadBasis, encode
 from .mesh.far_side import Looking, aligned, completed, lacks_a_side, pixels
+from .mesh.layout import smoothstep
 
 YAW = INDEX["pose_yaw"]
 MIRRORED = [INDEX[name] for name in ("pose_yaw", "pose_roll", "gaze_yaw")]  # whose sign a mirror turns round
@@ -47,8 +48,7 @@ def shares(own: np.ndarray, targets: np.ndarray, crop_angle: float) -> np.ndarra
     crop_angle: radians that the crop is turned by."""
     if abs(own[YAW]) < TURNED or abs(crop_angle) > TILTED:
         return np.zeros(len(targets), np.float32)
-    share = np.clip((way_of(own, targets) - BEGINS) / (WHOLE - BEGINS), 0, 1)
-    return (share * share * (3 - 2 * share)).astype(np.float32)
+    return smoothstep((way_of(own, targets) - BEGINS) / (WHOLE - BEGINS)).astype(np.float32)
 
 
 def way_of(own: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -75,32 +75,29 @@ def look_ahead(
     ahead, to_right = _turned(vector, 0), vector[YAW] < 0
     image, alpha, synthetic = (part[0] for part in animate(state, ahead[None]))
     landmarks = crop.to_crop(face.landmarks)
-    box = (*landmarks[:, :2].min(0), *landmarks[:, :2].max(0))  # there may be others in the crop
-
-    def read(image: np.ndarray) -> Face:
-        return reader.face(replace(photo, pixels=image), box=box)
-
-    def looking(image: np.ndarray) -> Looking:
-        return Looking(image, read(image).landmarks[:, :2].astype(float), reader.matte(image))
-
     mirror = np.where(np.isin(np.arange(len(vector)), MIRRORED), -1, 1).astype(np.float32)
-    landmarks = landmarks[MIRROR] * [-1, 1, 1] + [crop.size - 1, 0, 0]
+    mirrored_landmarks = landmarks[MIRROR] * [-1, 1, 1] + [crop.size - 1, 0, 0]
+
+    def read(image: np.ndarray, near: np.ndarray) -> Face:
+        """The face near these landmarks: there may be others in the crop."""
+        return reader.face(replace(photo, pixels=image), box=(*near[:, :2].min(0), *near[:, :2].max(0)))
+
+    def looking(image: np.ndarray, near: np.ndarray) -> Looking:
+        return Looking(image, read(image, near).landmarks[:, :2].astype(float), reader.matte(image))
+
     try:
-        frontal = looking(image)
+        frontal = looking(image, landmarks)
         if not lacks_a_side(frontal, to_right):
             return None
-        box = (crop.size - 1 - box[2], box[1], crop.size - 1 - box[0], box[3])
         mirrored = np.ascontiguousarray(cut(photo.pixels, crop)[:, ::-1])
-        other = encode(mirrored, landmarks, face.blendshapes, basis, mirror * vector, None, -crop.angle)
+        other = encode(mirrored, mirrored_landmarks, face.blendshapes, basis, mirror * vector, None, -crop.angle)
         other_image = animate(other.state, (mirror * ahead)[None])[0][0]
-        mirrored_face = looking(other_image)
-        box = (*frontal.points.min(0), *frontal.points.max(0))
-        whole, share = completed(frontal, mirrored_face, to_right)
-        seen = read(whole)  # with both its sides it seems turned a little further
+        whole, share = completed(frontal, looking(other_image, mirrored_landmarks), to_right)
+        seen = read(whole, frontal.points)  # with both its sides it seems turned a little further
         ahead = _turned(vector, angles(rotation([0, 0, -crop.angle]) @ rotation(seen.pose))[1])
         second = encode(whole, seen.landmarks, seen.blendshapes, basis, ahead, None, crop.angle).state
         between = _turned(vector, (1 - MIDDLE) * vector[YAW])[None]
-        both = [read(animate(s, between)[0][0]) for s in (state, second)]
+        both = [read(animate(s, between)[0][0], frontal.points) for s in (state, second)]
         places = aligned(*(face.landmarks[:, :2].astype(float) for face in both), crop.size)
     except FaceError:
         return None

@@ -1,6 +1,9 @@
 """Draws docs/turned.jpg: sitters who are turned away look at the camera, and past it.
 
 .venv/bin/python -m docs.demo.turned PHOTO...
+
+The photos of docs/turned.jpg are 000002_12, 000036_12 and 000029_12 of `models.people render --people 40 --views 20
+--size 256 --seed 3`, as they lie in its shard.
 """
 
 from __future__ import annotations

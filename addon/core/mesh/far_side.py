@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from ..errors import FaceError
 from ..faces.topology import CHIN, EYE_LEFT, EYE_RIGHT
-from .layout import FACE_OVAL
+from .layout import FACE_OVAL, MOUTH_CORNERS, smoothstep
 
 # Across the face, in halves of the distance between the eyes' outer corners, 1 at the far one:
 EDGE = 0.25  # what lies so near the photo's own far edge is squeezed, and gives way
@@ -27,7 +27,6 @@ OUTLINE = 0.95  # of the near outline's distance: where the far one is looked fo
 ALONG = 0.3  # over which what the outline lacks is smoothed, up and down
 LEAST = 0.3  # of the outline at its worst place: where less is missing, nothing is made up
 LEVELS = 64  # places of the outline
-MOUTH_CORNERS = 61, 291
 # Where brightness and colour of the two are compared.
 COMPARED = (0.55, 1.15)
 UNLIKE = 0.6  # logarithm of the brightness of one over the other: here one shows hair, the other skin
@@ -113,12 +112,13 @@ def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.n
     corner, mouth = (values.max() for values in across(frontal.points[list(MOUTH_CORNERS)]))
     heights, outline = _near_outline(across, frontal.points)
     jaw = BESIDE + np.interp(height, heights, outline)
-    outermost = np.where(height < mouth, np.interp(height, (0, mouth), (OUTERMOST, jaw[height >= mouth].max())), jaw)
+    beside_mouth = BESIDE + np.interp(mouth, heights, outline)
+    outermost = np.where(height < mouth, np.interp(height, (0, mouth), (OUTERMOST, beside_mouth)), jaw)
     own = cv2.erode(frontal.matte, np.ones((1, 2 * int(EDGE * across.half) + 1), np.uint8))
     own = cv2.GaussianBlur(own, (0, 0), EDGE * across.half / 2)
     share = _person(matte) * (1 - _person(own))
-    share *= _step((place - np.interp(height, (0, mouth), (INNERMOST, corner))) / FADES_IN)
-    share *= _step((outermost - place) / FADES)
+    share *= smoothstep((place - np.interp(height, (0, mouth), (INNERMOST, corner))) / FADES_IN)
+    share *= smoothstep((outermost - place) / FADES)
 
     compared = (place > COMPARED[0]) & (place < COMPARED[1]) & (_person(matte) == 1) & (_person(own) == 1)
     compared &= np.abs(np.log((frontal.image.mean(2) + DARK) / (image.mean(2) + DARK))) < UNLIKE
@@ -159,9 +159,4 @@ def _matched(frontal: np.ndarray, mirrored: np.ndarray, compared: np.ndarray, si
 
 
 def _person(matte: np.ndarray) -> np.ndarray:
-    return _step((matte - PERSON) / PERSON_FADES + 0.5)
-
-
-def _step(share: np.ndarray) -> np.ndarray:
-    share = np.clip(share, 0, 1)
-    return share * share * (3 - 2 * share)
+    return smoothstep((matte - PERSON) / PERSON_FADES + 0.5)

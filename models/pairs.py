@@ -31,6 +31,7 @@ HELD_OUT = 12  # every so many people are never trained on
 SWAPPED = 0.4  # of the pairs lead from the changed view back
 SAME = 0.04  # of the pairs lead from a view to itself: the photo must come back
 LEAST = 0.02  # change of a value, in radians or full contractions, below which two views show the same
+OPEN = 0.3  # of AU25 or AU26, from which on lips count as parted
 MIRRORED = np.isin(COMMON, ("pose_yaw", "pose_roll"))  # values whose sign a mirror turns round
 TRACKED = 0.004, 0.006, 0.15  # of the side, of the side, of z: how far a tracker's points, face and depth are off
 FREE_SHARE = 0.8  # of the free memory that pictures may take
@@ -240,6 +241,8 @@ class Pairs:
         self.trained = [rows[int(person)] for person in everyone[usable & ~held]]
         self.held_out = [rows[int(person)] for person in everyone[usable & held]]
         self.shared = self._shared()
+        parted = views.vectors[:, [COMMON.index(unit) for unit in ("AU25", "AU26")]].amax(1) > OPEN
+        self.weights = np.where(parted.cpu().numpy(), training.opened, 1.0)  # [N], how often a view is drawn
 
     def _by_kind(self, rows: np.ndarray) -> dict[Kind, np.ndarray]:
         """A person's rows by kind. Single changes of values that COMMON lacks are left out: nothing asks for them."""
@@ -308,7 +311,8 @@ class Pairs:
         shares = {kind: getattr(stage, kind.name.lower()) for kind in STARTS if kind in rows}
         total = sum(shares.values())
         kind = list(shares)[int(rng.choice(len(shares), p=np.array(list(shares.values())) / total))]
-        end = int(rng.choice(rows[kind]))
+        weights = self.weights[rows[kind]]
+        end = int(rng.choice(rows[kind], p=weights / weights.sum()))
         starts = np.concatenate([rows[k] for k in STARTS[kind] if k in rows])
         start = int(rng.choice(starts[starts != end]))
         if kind != Kind.SHARED and rng.random() < SWAPPED:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,8 @@ def train(args: argparse.Namespace) -> None:
     if args.preset not in presets:
         raise ZygomaError(f"There is no preset {args.preset} of the {args.judge}: choose one of {', '.join(presets)}.")
     training = presets[args.preset]
+    if args.rounds:
+        training = replace(training, rounds=args.rounds)
     views, held_out = read_views(args.data, args.people).split(args.held_out)
     if args.shuffled:
         views = views.with_shuffled_labels(training.seed)
@@ -57,9 +60,10 @@ def prove(args: argparse.Namespace) -> None:
     views = read_views(args.data, args.people)
     seen = proof.see(views, judges.features)
     found = proof.agreement(judges.estimator, seen, views.attributes)
+    beside = proof.changes(judges.estimator, seen, views)
     wrong = None
     if args.shuffled:
-        wrong = proof.agreement(estimator.load(args.shuffled), seen, views.attributes)
+        wrong = proof.changes(estimator.load(args.shuffled), seen, views)
     rows = np.linspace(0, len(views) - 1, min(args.shaken, len(views))).astype(int)
     shaken = proof.jitter(judges.estimator, views.of(rows), judges.features)
     rising = None
@@ -69,7 +73,7 @@ def prove(args: argparse.Namespace) -> None:
         made = ramps.render(about["seed"], people, about["size"])
         rising = proof.ramp_readings(judges.estimator, made, judges.features)
     print(f"\n{len(views):,} views of {len(views.people):,} people, {seen.presence.mean():.0%} of them found\n")
-    print("\n".join(proof.lines(found, rising, shaken, wrong)))
+    print("\n".join(proof.lines(found, beside, rising, shaken, wrong)))
     print("\n" + "\n".join(proof.by_branch(judges.estimator, seen, views.attributes)))
     embedded = train_identity.embeddings(judges.identity, train_identity.plain(views))
     print("\nidentity: " + _said(train_identity.verification(embedded, views.person)))
@@ -138,6 +142,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", type=Path, required=True, help="the run's folder: checkpoint, log, weights")
     sub.add_argument("--preset", default="cpu", help=" | ".join(sorted({p for ps in PRESETS.values() for p in ps})))
     sub.add_argument("--held-out", type=float, default=0.1, help="share of the people who are only judged")
+    sub.add_argument("--rounds", type=int, help="in place of the preset's")
     sub.add_argument("--resume", action="store_true", help="go on with a run that stopped")
     sub.add_argument("--shuffled", action="store_true", help="labels dealt out at random: must learn nothing")
     return out

@@ -1,8 +1,9 @@
 """The attribute estimator: Action Units, gaze and head pose of one face, from what MediaPipe's networks see of it.
 
-Two readers with one last layer each, and one that has both before it: `geometry` knows landmarks in the head's frame
-and blendshapes, `appearance` the landmark network's inner maps, where folds and teeth are still to be seen. The joint
-one is the reading; the other two tell what it rests on.
+Two readers with one last layer each, and two that have both before them: `geometry` knows landmarks in the head's frame
+and blendshapes, `appearance` the landmark network's inner maps, where folds and teeth are still to be seen. `joint` is
+the reading of a face alone; the other two tell what it rests on. `change` is read of two pictures of one person, where
+only the difference counts: whose brows these are then matters less than what they do.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from ..graph import export_graph, write_graph
 from . import weights_file
 from .features import Features
 
-BRANCHES = ("joint", "geometry", "appearance")
+BRANCHES = ("joint", "geometry", "appearance")  # readings of one face
+CHANGE = "change"
 INPUTS = ("maps_16", "maps_8", "points", "blendshapes")
 OUTPUTS = (*UNITS, *GAZE, "turn_x", "turn_y", "turn_z")  # turn: a rotation vector that corrects the landmarks' pose
 AT_TURN = slice(len(OUTPUTS) - 3, len(OUTPUTS))
@@ -33,11 +35,16 @@ AT_TURN = slice(len(OUTPUTS) - 3, len(OUTPUTS))
 @dataclass(frozen=True)
 class EstimatorConfig:
     hidden: int = 128  # what each branch hands to the joint layer
-    dropout: float = 0.5
+    dropout: float = 0.3
     unseen: float = 0.3  # share of the inputs that training hides
 
 
 FARTHEST = 5.0  # standard deviations: a face unlike any that was learnt from stays within reach
+
+
+def hidden_layer(inputs: int, config: EstimatorConfig) -> nn.Sequential:
+    """Normed before it is cut off at 0: steps that all weights take together would push every value below for good."""
+    return nn.Sequential(nn.Linear(inputs, config.hidden, bias=False), nn.BatchNorm1d(config.hidden))
 
 
 class Appearance(nn.Module):
@@ -47,7 +54,7 @@ class Appearance(nn.Module):
     def __init__(self, config: EstimatorConfig):
         super().__init__()
         self.norm = nn.BatchNorm1d(2 * 128 * 8 * 8, affine=False)
-        self.layer = nn.Linear(2 * 128 * 8 * 8, config.hidden)
+        self.layer = hidden_layer(2 * 128 * 8 * 8, config)
         self.unseen, self.dropout = nn.Dropout(config.unseen), nn.Dropout(config.dropout)
 
     def forward(self, maps_16: Tensor, maps_8: Tensor) -> Tensor:
@@ -61,7 +68,7 @@ class Geometry(nn.Module):
     def __init__(self, config: EstimatorConfig):
         super().__init__()
         self.norm = nn.BatchNorm1d(478 * 3 + 52, affine=False)
-        self.layer = nn.Linear(478 * 3 + 52, config.hidden)
+        self.layer = hidden_layer(478 * 3 + 52, config)
         self.unseen, self.dropout = nn.Dropout(config.unseen), nn.Dropout(config.dropout)
 
     def forward(self, points: Tensor, blendshapes: Tensor) -> Tensor:
@@ -77,6 +84,10 @@ class Estimator(nn.Module):
         self.read_appearance = nn.Linear(config.hidden, len(OUTPUTS))
         self.read_geometry = nn.Linear(config.hidden, len(OUTPUTS))
         self.read_joint = nn.Linear(2 * config.hidden, len(OUTPUTS))
+        self.read_change = nn.Linear(2 * config.hidden, len(OUTPUTS))
+        for read in (self.read_appearance, self.read_geometry, self.read_joint, self.read_change):
+            nn.init.zeros_(read.weight)  # random readings are far larger than true ones
+            nn.init.zeros_(read.bias)
 
     def branches(self, maps_16, maps_8, points, blendshapes) -> dict[str, Tensor]:
         """Each branch's reading [B,25] in the order of OUTPUTS; `embedding` [B,2 hidden]: what the joint one reads."""
@@ -86,6 +97,7 @@ class Estimator(nn.Module):
             "joint": self.read_joint(both),
             "geometry": self.read_geometry(known),
             "appearance": self.read_appearance(seen),
+            CHANGE: self.read_change(both),
             "embedding": both,
         }
 
@@ -117,6 +129,12 @@ def attributes(readings: np.ndarray, turn: np.ndarray) -> np.ndarray:
     corrected = turn @ Rotation.from_rotvec(readings[:, AT_TURN]).as_matrix()
     out[:, AT_POSE] = [angles(r) for r in corrected]
     return out
+
+
+def changed(before: np.ndarray, now: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """float32 [N,U]: units 0..1 of faces whose `change` reads `now` [N,25], of people who show the units `true` [N,U] in
+    a picture where it reads `before` [N,25]."""
+    return np.clip(true + (now - before)[:, : len(UNITS)], 0, 1).astype(np.float32)
 
 
 def save(net: Estimator, path: Path) -> None:

@@ -9,9 +9,10 @@ from tqdm import tqdm
 from addon.core.attributes import AT_POSE, AT_UNITS, COMMON, INDEX, NAMES, UNITS
 from addon.core.faces.landmarks import region_of
 from addon.core.faces.picture import Picture
+from models.people.plan import Kind
 
 from . import augment, metrics
-from .estimator import BRANCHES, Estimator, attributes
+from .estimator import BRANCHES, CHANGE, Estimator, attributes, changed
 from .features import FeatureReader, Features
 from .ramps import Ramps
 from .reading import branch, look
@@ -50,14 +51,32 @@ def agreement(net: Estimator, seen: Features, true: np.ndarray, name: str = BRAN
     return out
 
 
+def changes(net: Estimator, seen: Features, views: Views) -> dict[str, np.ndarray]:
+    """MAE, Pearson, ICC(3,1) and slope [U] of units read of all views beside the same person's reference view, whose
+    own are known."""
+    photos = {int(views.person[i]): i for i in np.flatnonzero(views.kind == Kind.REFERENCE)}
+    known = np.isin(views.person, list(photos)) & (views.kind != Kind.REFERENCE)
+    rows = np.flatnonzero(known)
+    first = np.array([photos[int(views.person[i])] for i in rows])
+    raw, units = branch(net, seen, CHANGE), views.attributes[:, AT_UNITS]
+    read, true = changed(raw[first], raw[rows], units[first]), units[rows]
+    return {
+        "mae": metrics.mae(read, true),
+        "r": metrics.pearson(read, true),
+        "icc": metrics.icc(read, true),
+        "slope": metrics.slope(read, true),
+    }
+
+
 def ramp_readings(net: Estimator, ramps: Ramps, reader: FeatureReader) -> np.ndarray:
-    """float32 [P,U,5]: what is read of the unit that is ramped."""
+    """float32 [P,U,5]: what is read of the unit that is ramped, beside the ramp's first picture."""
     out = np.zeros(ramps.landmarks.shape[:3], np.float32)
     for p, person in enumerate(tqdm(ramps.pictures, desc="ramps", unit="person")):
         for u, pictures in enumerate(person):
             regions = [region_of(points) for points in ramps.landmarks[p, u]]
             seen = look(reader, [Picture(picture) for picture in pictures], regions)
-            out[p, u] = attributes(branch(net, seen), seen.turn)[:, INDEX[UNITS[u]]]
+            raw = branch(net, seen, CHANGE)
+            out[p, u] = changed(raw[:1], raw, np.zeros(len(UNITS), np.float32))[:, u]
     return out
 
 
@@ -93,26 +112,36 @@ def jittered(rng: np.random.Generator, picture: np.ndarray, points: np.ndarray) 
 
 
 def lines(
-    found: dict[str, np.ndarray], ramps: np.ndarray | None, shaken: np.ndarray, shuffled: dict[str, np.ndarray] | None
+    found: dict[str, np.ndarray],
+    beside: dict[str, np.ndarray],
+    ramps: np.ndarray | None,
+    shaken: np.ndarray,
+    shuffled: dict[str, np.ndarray] | None,
 ) -> list[str]:
-    """The tables for a person to read: one row a unit, then means, then the head's angles."""
+    """The tables for a person to read: one row a unit (alone, then `beside` a photo of the person), then means, then
+    the head's angles. shuffled: `beside` of an estimator that learnt from shuffled labels."""
     rising = None if ramps is None else monotone(ramps)
-    head = "unit     MAE     r   ICC   CCC slope | read at 0  .25   .5  .75    1 | rising  jitter  shuffled r"
+    head = (
+        "unit     MAE     r   ICC   CCC slope | read at 0  .25   .5  .75    1 | beside: r   ICC slope | "
+        "rising  jitter  shuffled r"
+    )
     out = [head, "-" * len(head)]
     for i, unit in enumerate(UNITS):
         at = INDEX[unit]
         bins = " ".join(_cell(v, 4) for v in found["bins"][at])
-        wrong = np.nan if shuffled is None else shuffled["r"][at]
+        wrong = np.nan if shuffled is None else shuffled["r"][i]
+        pair = " ".join(_cell(beside[name][i], 5) for name in ("r", "icc", "slope"))
         rise = np.nan if rising is None else 100 * rising[i]
         out.append(
-            f"{unit}  {_figures(found, at)} |      {bins} | {_cell(rise, 5, 0)}%  {shaken[at]:6.3f}  {_cell(wrong, 8)}"
+            f"{unit}  {_figures(found, at)} |      {bins} |     {pair} | {_cell(rise, 5, 0)}%  {shaken[at]:6.3f}  {_cell(wrong, 8)}"
         )
     for title, units in (("mean 17", COMMON[3:]), ("mean 20", UNITS)):
-        at = [INDEX[unit] for unit in units]
-        rise = np.nan if rising is None else 100 * rising[[UNITS.index(unit) for unit in units]].mean()
-        wrong = np.nan if shuffled is None else np.nanmean(shuffled["r"][at])
+        at, of = [INDEX[unit] for unit in units], [UNITS.index(unit) for unit in units]
+        rise = np.nan if rising is None else 100 * rising[of].mean()
+        wrong = np.nan if shuffled is None else np.nanmean(shuffled["r"][of])
+        pair = " ".join(_cell(float(np.nanmean(beside[name][of])), 5) for name in ("r", "icc", "slope"))
         figures = " ".join(_cell(float(np.nanmean(found[name][at])), 5) for name in ("mae", "r", "icc", "ccc", "slope"))
-        out.append(f"{title} {figures} |{' ' * 30} | {_cell(rise, 5, 0)}%  {shaken[at].mean():6.3f}  {_cell(wrong, 8)}")
+        out.append(f"{title} {figures} |{' ' * 30} |     {pair} | {_cell(rise, 5, 0)}%  {shaken[at].mean():6.3f}  {_cell(wrong, 8)}")
     for i, name in enumerate(NAMES):
         if name in NAMES[AT_POSE] or name not in UNITS:
             degrees = np.degrees(found["mae"][i])

@@ -13,7 +13,7 @@ from addon.core.faces.landmarks import fit_regions, region_of
 from addon.core.faces.picture import Picture, Region
 
 from . import estimator, identity
-from .estimator import BRANCHES, Estimator
+from .estimator import BRANCHES, CHANGE, Estimator
 from .features import FeatureReader, Features
 from .identity import IdentityNet
 
@@ -24,11 +24,13 @@ PRESENT = 0.5
 
 @dataclass(frozen=True)
 class Readings:
-    """N faces. attributes float32 [N,25] in the order of NAMES; expression float32 [N,E]: the estimator's embedding, of
+    """N faces. attributes float32 [N,25] in the order of NAMES; change float32 [N,25]: what only differences between
+    two pictures of one person tell of, see estimator.changed; expression float32 [N,E]: the estimator's embedding, of
     length 1; identity float32 [N,D], of length 1; landmarks float32 [N,478,3] in the picture; found bool [N]: whether a
     face was there to be read (the rest is of no use where not)."""
 
     attributes: np.ndarray
+    change: np.ndarray
     expression: np.ndarray
     identity: np.ndarray
     landmarks: np.ndarray
@@ -62,9 +64,10 @@ class Judges:
     def _read(self, pixels: Sequence[np.ndarray], near: Sequence[np.ndarray]) -> Readings:
         pictures = [Picture(p) for p in pixels]
         seen = look(self.features, pictures, [region_of(points) for points in near])
-        read, expression = branch(self.estimator, seen), branch(self.estimator, seen, "embedding")
+        read, change, expression = (branch(self.estimator, seen, name) for name in (BRANCHES[0], CHANGE, "embedding"))
         return Readings(
             attributes=estimator.attributes(read, seen.turn),
+            change=change,
             expression=expression / np.linalg.norm(expression, axis=1, keepdims=True).clip(1e-6),
             identity=embed(self.identity, pixels, seen.landmarks),
             landmarks=seen.landmarks,

@@ -21,7 +21,7 @@ from addon.core.faces.picture import Picture
 from addon.core.faces.topology import MIRROR
 
 from . import augment, metrics
-from .estimator import BRANCHES, Estimator, EstimatorConfig, tensors, wanted
+from .estimator import BRANCHES, CHANGE, Estimator, EstimatorConfig, tensors, wanted
 from .features import FeatureReader, Features
 from .training import Schedule, train
 from .views import Views
@@ -66,29 +66,43 @@ class Faces:
 
 
 def drawn(views: Views, reader: FeatureReader, training: EstimatorTraining, number: int) -> Faces:
-    """The faces of round `number`, each altered."""
+    """The faces of round `number`, each altered: rows 2k and 2k + 1 are one person."""
     rng = np.random.default_rng([training.seed, number])
-    rounds_of_all = -(-training.faces // len(views))
-    chosen = np.concatenate([rng.permutation(len(views)) for _ in range(rounds_of_all)])[: training.faces]
+    chosen = pairs(views, training.faces // 2, rng)
+    faces_of = rng.integers(2**63, size=len(chosen) // 2).repeat(2)
     parts, labels = [], []
     for start in range(0, len(chosen), LOOKED_AT):
-        part = chosen[start : start + LOOKED_AT]
-        crops, matrices, mirrored = zip(*(altered(views, int(i), rng) for i in part), strict=True)
+        part = slice(start, start + LOOKED_AT)
+        made = [
+            altered(views, int(i), np.random.default_rng(face), rng)
+            for i, face in zip(chosen[part], faces_of[part], strict=True)
+        ]
+        crops, matrices, mirrored = zip(*made, strict=True)
         parts.append(reader.crops(np.stack(crops), np.stack(matrices)))
-        labels.append(_mirrored(views.attributes[part], np.array(mirrored)))
+        labels.append(_mirrored(views.attributes[chosen[part]], np.array(mirrored)))
     return faces(Features.joined(parts), np.concatenate(labels))
 
 
-def altered(views: Views, index: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, bool]:
+def pairs(views: Views, count: int, rng: np.random.Generator) -> np.ndarray:
+    """int [2 count]: two views each of people drawn at random."""
+    rows = [np.flatnonzero(views.person == person) for person in views.people]
+    drawn = [rows[int(i)] for i in rng.integers(len(rows), size=count)]
+    return np.concatenate([rng.choice(own, 2, replace=len(own) < 2) for own in drawn])
+
+
+def altered(
+    views: Views, index: int, face: np.random.Generator, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, bool]:
     """(uint8 crop [256,256,3] of one view as another camera and another face of its kind would have given it, what
-    leads its pixels back to the picture's [2,3], whether it is mirrored, as its labels then are)."""
+    leads its pixels back to the picture's [2,3], whether it is mirrored, as its labels then are). face: draws the
+    face's shape and the camera, as they are in all pictures of one person; rng: the rest."""
     picture, points = views.picture(index), views.landmarks[index]
-    mirrored = bool(rng.random() < 0.5)
+    mirrored = bool(face.random() < 0.5)
     if mirrored:
         picture, points = np.ascontiguousarray(picture[:, ::-1]), mirror(points, picture.shape[1])
     region = augment.jittered(rng, region_of(points))
-    crop = augment.reshaped(rng, picture, region, SIDE)
-    return augment.covered(rng, augment.photographed(rng, crop)), region.to_picture(SIDE), mirrored
+    crop = augment.reshaped(face, picture, region, SIDE)
+    return augment.covered(rng, augment.photographed(face, crop)), region.to_picture(SIDE), mirrored
 
 
 def mirror(points: np.ndarray, width: int) -> np.ndarray:
@@ -137,20 +151,38 @@ def spread_of(views: Views) -> Tensor:
     return torch.from_numpy(np.maximum(spread, SMALLEST_SPREAD).astype(np.float32))
 
 
-def scores(net: Estimator, judged: Faces) -> dict[str, dict[str, np.ndarray]]:
-    """MAE, Pearson, ICC(3,1) [25] of each branch."""
+def losses_of(read: dict[str, Tensor], true: Tensor, spread: Tensor, concord: float) -> Tensor:
+    """The sum of all branches' losses on faces [B,25], of which rows 2k and 2k + 1 are one person."""
+    total = loss(read[CHANGE][::2] - read[CHANGE][1::2], true[::2] - true[1::2], spread, concord)
+    for name in BRANCHES:
+        total = total + loss(read[name], true, spread, concord)
+    return total
+
+
+def scores(net: Estimator, judged: Faces, person: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
+    """MAE, Pearson, ICC(3,1) [25] of each branch; of `change`, between each of the people's [N] views and their first.
+    """
     out = {}
     with torch.no_grad():
         parts = [net.branches(*(x[i : i + 64] for x in judged.inputs)) for i in range(0, len(judged), 64)]
-    true = judged.wanted.numpy()
-    for name in BRANCHES:
-        read = torch.cat([part[name] for part in parts]).numpy()
+    rows, first = beside_first(person)
+    for name in (*BRANCHES, CHANGE):
+        read, true = torch.cat([part[name] for part in parts]).numpy(), judged.wanted.numpy()
+        if name == CHANGE:
+            read, true = (values[rows] - values[first] for values in (read, true))
         out[name] = {
             "mae": metrics.mae(read, true),
             "pearson": metrics.pearson(read, true),
             "icc": metrics.icc(read, true),
         }
     return out
+
+
+def beside_first(person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(int [M] rows of people [N] that are not the first of theirs, int [M] the first of each)."""
+    _, first, inverse = np.unique(person, return_index=True, return_inverse=True)
+    rows = np.flatnonzero(first[inverse] != np.arange(len(person)))
+    return rows, first[inverse[rows]]
 
 
 def train_estimator(
@@ -181,13 +213,13 @@ def train_estimator(
     def losses(number: int) -> Iterator[Tensor]:
         seen = drawn(views, reader, training, number)
         for _ in range(training.passes):
-            for chosen in torch.randperm(len(seen)).split(training.batch)[: training.faces // training.batch]:
+            for people in torch.randperm(len(seen) // 2).split(training.batch // 2)[: training.faces // training.batch]:
+                chosen = torch.stack([2 * people, 2 * people + 1], 1).flatten()
                 read = networks["estimator"].branches(*(x[chosen] for x in seen.inputs))
-                true = seen.wanted[chosen]
-                yield sum((loss(read[name], true, spread, training.concord) for name in BRANCHES), torch.zeros(()))
+                yield losses_of(read, seen.wanted[chosen], spread, training.concord)
 
     def judge(networks: nn.ModuleDict) -> dict[str, float]:
-        figures = scores(networks["estimator"], judged)
+        figures = scores(networks["estimator"], judged, held_out.person)
         out = {}
         for name, values in figures.items():
             out |= {f"{name} r": float(np.nanmean(values["pearson"][:UNIT_COUNT]))}

@@ -23,6 +23,7 @@ from models.people.plan import Kind
 
 from . import metrics
 from .cost import Cost, cost
+from .estimator import changed
 from .reading import Judges, Readings
 from .views import Views
 
@@ -71,12 +72,14 @@ def prepare(views: Views, judges: Judges) -> Test:
 @dataclass(frozen=True, eq=False)
 class Trial:
     """What one system made of a test. frames: its pictures, the photo where it refused; readings of them; refused bool
-    [P]: photos that it did not take; spent: its cost, None for `copy` and `true`."""
+    [P]: photos that it did not take; told: PSNR of frames that were asked for the true change, whatever the photo was
+    read to show; spent: its cost, None for `copy` and `true`."""
 
     name: str
     frames: list[np.ndarray]
     readings: Readings
     refused: np.ndarray
+    told: dict[str, float]
     spent: Cost | None
 
 
@@ -85,18 +88,22 @@ def copied(test: Test) -> Trial:
     photos = [test.views.picture(int(i)) for i in test.photos]
     take = test.of
     read = Readings(*(getattr(test.sources, name)[take] for name in Readings.__dataclass_fields__))
-    return Trial("copy", [photos[i] for i in take], read, np.zeros(len(photos), bool), None)
+    frames = [photos[i] for i in take]
+    return Trial("copy", frames, read, np.zeros(len(photos), bool), psnr_figures(frames, test), None)
 
 
 def truth(test: Test) -> Trial:
     """The true views, as no system can do better."""
-    return Trial("true", test.pictures, test.true, np.zeros(len(test.photos), bool), None)
+    told = psnr_figures(test.pictures, test)
+    return Trial("true", test.pictures, test.true, np.zeros(len(test.photos), bool), told, None)
 
 
 def try_pack(generator: Generator, test: Test, judges: Judges, reader: FaceReader) -> Trial:
-    """A pack as the product runs it: it reads the photo itself and is asked for the true views' vectors, absolute."""
+    """A pack as the product runs it: it reads the photo itself and is asked for the true views' vectors, absolute; and
+    once more for what it read and the true change on top."""
     views, name = test.views, generator.pack.id
     frames: list[np.ndarray] = [np.zeros(0)] * len(test.targets)
+    told = list(frames)
     refused = np.zeros(len(test.photos), bool)
     spent = None
     for number, at in enumerate(tqdm(test.photos, desc=name, unit="person")):
@@ -110,12 +117,15 @@ def try_pack(generator: Generator, test: Test, judges: Judges, reader: FaceReade
             tqdm.write(f"{name}: {problem}")
             refused[number] = True
             for i in mine:
-                frames[i] = photo.pixels
+                frames[i] = told[i] = photo.pixels
             continue
-        for i, vector in zip(mine, asked, strict=True):
+        changes = views.attributes[test.targets[mine]] - views.attributes[at]
+        for i, vector, change in zip(mine, asked, changes, strict=True):
             frames[i] = generator.frame(source, vector)
+            told[i] = generator.frame(source, source.vector + change)
         spent = spent or cost(generator, source, asked)
-    return Trial(name, frames, judges.read(frames, views.landmarks[test.targets]), refused, spent)
+    read = judges.read(frames, views.landmarks[test.targets])
+    return Trial(name, frames, read, refused, psnr_figures(told, test), spent)
 
 
 def as_photo(pixels: np.ndarray, name: str) -> Photo:
@@ -137,23 +147,35 @@ def picture_figures(trial: Trial, test: Test) -> dict[str, float]:
     """Means over all frames: PSNR, SSIM, MS-SSIM against the true view, PSNR and relative sharpness of each window."""
     rows = []
     for frame, true, at in zip(trial.frames, test.pictures, test.targets, strict=True):
-        row = {"PSNR": metrics.psnr(frame, true), "SSIM": metrics.ssim(frame, true)}
-        row["MS-SSIM"] = metrics.ms_ssim(frame, true)
+        row = {"SSIM": metrics.ssim(frame, true), "MS-SSIM": metrics.ms_ssim(frame, true)}
+        for name in WINDOWS:
+            part = window(test.views.landmarks[at], name, len(frame))
+            row[f"sharpness {name}"] = metrics.sharpness(frame, part) / max(metrics.sharpness(true, part), 1e-3)
+        rows.append(row)
+    return psnr_figures(trial.frames, test) | {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def psnr_figures(frames: list[np.ndarray], test: Test) -> dict[str, float]:
+    """Means over frames of the PSNR against the true view, in dB, at most HIGHEST: of the picture, of each window."""
+    rows = []
+    for frame, true, at in zip(frames, test.pictures, test.targets, strict=True):
+        row = {"PSNR": metrics.psnr(frame, true)}
         for name in WINDOWS:
             part = window(test.views.landmarks[at], name, len(frame))
             row[f"PSNR {name}"] = metrics.psnr(frame, true, part)
-            row[f"sharpness {name}"] = metrics.sharpness(frame, part) / max(metrics.sharpness(true, part), 1e-3)
         rows.append(row)
     return {name: float(np.mean([min(row[name], HIGHEST) for row in rows])) for name in rows[0]}
 
 
 def reading_figures(trial: Trial, test: Test) -> dict[str, np.ndarray]:
-    """By unit [17], between readings of the frames and of the true views (EGGAN, table 1: `mse` in points, `pearson`;
+    """By unit [17], between readings of the frames and of the true views, each beside the photo (EGGAN, table 1: `mse` in points, `pearson`;
     ICface, table 2: `accuracy`, `f_score` of presence); with what was asked: `desired`, mean |reading - asked|, and
     `follows`, r; and `pose` [3], degrees."""
     seen = trial.readings.found & test.true.found
-    read = trial.readings.attributes[seen][:, AT_UNITS][:, : len(UNITS17)]
-    true = test.true.attributes[seen][:, AT_UNITS][:, : len(UNITS17)]
+    photos = test.sources.change[test.of][seen]
+    shown = test.views.attributes[test.photos][test.of][seen][:, AT_UNITS]
+    read = changed(photos, trial.readings.change[seen], shown)[:, : len(UNITS17)]
+    true = changed(photos, test.true.change[seen], shown)[:, : len(UNITS17)]
     wanted = test.views.attributes[test.targets][seen]
     asked = wanted[:, AT_UNITS][:, : len(UNITS17)]
     return {

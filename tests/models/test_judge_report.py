@@ -29,9 +29,12 @@ CHANGES = (
 @pytest.fixture(scope="module")
 def judges():
     torch.manual_seed(0)
-    small = estimator.EstimatorConfig(hidden=16)
+    net = estimator.Estimator(estimator.EstimatorConfig(hidden=16))
+    for name, parameter in net.named_parameters():
+        if name.startswith("read_"):  # they begin at nothing
+            torch.nn.init.normal_(parameter, std=0.1)
     return Judges(
-        estimator.Estimator(small).eval(),
+        net.eval(),
         identity.IdentityNet(identity.IdentityConfig(width=0.1, embedding=8)).eval(),
     )
 
@@ -80,7 +83,9 @@ def test_what_the_pack_made_itself_is_the_truth(trials, test):
     figures = trial.picture_figures(pack, test)
     assert figures["PSNR"] == trial.HIGHEST
     assert figures["sharpness mouth"] == pytest.approx(1)
+    assert pack.told["PSNR"] == pack.told["PSNR mouth"] == trial.HIGHEST  # the change is the vector less the photo's own
     left = trial.picture_figures(copy, test)
+    assert copy.told == {name: left[name] for name in copy.told}
     assert left["PSNR"] < 40
     assert left["PSNR"] < figures["PSNR"] and left["MS-SSIM"] < 1
     window = trial.window(test.views.landmarks[0], "mouth", SIZE)
@@ -204,6 +209,8 @@ def test_the_proofs_table_has_a_row_a_unit(judges, views):
     found = proof.agreement(judges.estimator, seen, views.attributes)
     assert found["bins"].shape == (len(NAMES), 5)
     shaken = proof.jitter(judges.estimator, views.of(np.arange(1)), judges.features)
-    lines = proof.lines(found, None, shaken, found)
+    beside = proof.changes(judges.estimator, seen, views)
+    assert beside["r"].shape == (20,)
+    lines = proof.lines(found, beside, None, shaken, beside)
     assert sum(line.startswith("AU") for line in lines) == 20
     assert len(proof.by_branch(judges.estimator, seen, views.attributes)) == 3

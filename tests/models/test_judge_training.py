@@ -115,6 +115,35 @@ def test_the_loss_is_zero_for_the_truth_and_counts_in_spreads():
     assert constant == pytest.approx(2 / 3 + 1, abs=1e-3)  # variance in spreads, and no concord at all
 
 
+def test_a_change_counts_between_pictures_of_one_person_alone():
+    true = torch.rand(6, 25)
+    read = {name: true for name in estimator.BRANCHES}
+    spread = torch.full((25,), 0.2)
+    whose = torch.rand(3, 25).repeat_interleave(2, 0)
+    assert float(train_estimator.losses_of(read | {"change": true + whose}, true, spread, 0.5)) == pytest.approx(
+        float(train_estimator.losses_of(read | {"change": true}, true, spread, 0.5)), abs=1e-4
+    )
+    assert float(train_estimator.losses_of(read | {"change": true.flip(0)}, true, spread, 0.5)) > 0.5
+    rows, first = train_estimator.beside_first(np.array([7, 7, 3, 7, 3]))
+    assert (rows.tolist(), first.tolist()) == ([1, 3, 4], [0, 0, 2])
+    known = np.array([[0.2, 0.9] + 18 * [0.0]])
+    before, now = np.zeros((1, 25)), np.full((1, 25), 0.3)
+    assert estimator.changed(before, now, known)[0, :3].tolist() == pytest.approx([0.5, 1.0, 0.3])
+
+
+def test_two_pictures_of_a_person_have_one_shape_and_one_camera(views):
+    reader = FeatureReader()
+    seen = train_estimator.drawn(views, reader, replace(train_estimator.PRESETS["smoke"], faces=8), 0)
+    chosen = train_estimator.pairs(views, 4, np.random.default_rng([0, 0]))
+    assert len(seen) == 8 and np.array_equal(views.person[chosen[::2]], views.person[chosen[1::2]])
+    assert (chosen[::2] != chosen[1::2]).all()
+    crops = [
+        train_estimator.altered(views, 0, np.random.default_rng(face), np.random.default_rng(5))[0]
+        for face in (1, 1, 2)
+    ]
+    assert np.array_equal(crops[0], crops[1]) and not np.array_equal(crops[0], crops[2])
+
+
 def test_the_margin_must_be_won():
     head = train_identity.PeopleHead(3, 2, margin=0.5, scale=10)
     head.directions.data = torch.tensor([[1.0, 0], [0, 1], [-1, 0]])

@@ -83,6 +83,18 @@ def test_nobody_is_both_trained_on_and_held_out(views):
     assert not people(pairs.trained) & people(pairs.held_out)
 
 
+def test_views_whose_lips_part_come_as_often_as_asked(views):
+    lips = [COMMON.index(unit) for unit in ("AU25", "AU26")]
+
+    def share(opened):
+        pairs = Pairs(views, replace(PLAIN, opened=opened))
+        batches = [pairs.batch(step, 0.0) for step in range(20)]
+        parted = [torch.maximum(b.source[:, lips].amax(1), b.wanted[:, lips].amax(1)) > 0.3 for b in batches]
+        return float(torch.cat(parted).float().mean())
+
+    assert share(1.0) < share(5.0) <= share(50.0)
+
+
 def test_few_people_are_too_few(tmp_path):
     with pytest.raises(DatasetError, match="too few"):
         Pairs(read_views([write(tmp_path, people=2, views=4, size=SIZE)], SIZE, 1.8), PLAIN)

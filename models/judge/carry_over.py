@@ -24,7 +24,7 @@ from addon.core.movies.units import WIDTH, smooth, solve
 from addon.core.tables import read_table
 
 from . import metrics
-from .estimator import BRANCHES, Estimator, attributes
+from .estimator import BRANCHES, CHANGE, Estimator, attributes
 from .features import FeatureReader, Features
 from .reading import branch, look
 
@@ -73,7 +73,9 @@ def movie_table(net: Estimator, filmed: Filmed, table: Path) -> dict[str, dict[s
     said = np.zeros((len(theirs), len(NAMES)), np.float32)
     said[:, [INDEX[name] for name in POSE]] = true.pose[theirs]
     said[:, [INDEX[name] for name in UNITS]] = true.intensities[theirs] / 5
-    readers = {"tracker": filmed.tracked} | {name: filmed_attributes(net, filmed, name) for name in BRANCHES}
+    readers = {"tracker": filmed.tracked} | {
+        name: filmed_attributes(net, filmed, name) for name in (*BRANCHES, CHANGE)
+    }
     moving = [name for name in (*POSE, *UNITS) if said[:, INDEX[name]].std() > MOVES]
     return {
         name: {
@@ -89,7 +91,8 @@ def filmed_attributes(net: Estimator, filmed: Filmed, name: str = BRANCHES[0]) -
     the tracker takes it off."""
     read = smooth(branch(net, filmed.seen, name), filmed.times, WIDTH)
     units = slice(0, len(UNITS))
-    read[:, units] -= np.clip(np.quantile(read[:, units], REST, axis=0), 0, None)
+    rest = np.quantile(read[:, units], REST, axis=0)
+    read[:, units] -= rest if name == CHANGE else np.clip(rest, 0, None)
     return attributes(read, filmed.seen.turn)
 
 

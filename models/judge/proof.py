@@ -52,14 +52,14 @@ def agreement(net: Estimator, seen: Features, true: np.ndarray, name: str = BRAN
 
 
 def changes(net: Estimator, seen: Features, views: Views) -> dict[str, np.ndarray]:
-    """MAE, Pearson, ICC(3,1) and slope [U] of units read of all views beside the same person's reference view, whose
-    own are known."""
+    """MAE, Pearson, ICC(3,1) and slope [U] of changes of units, read of all views beside the same person's reference
+    view."""
     photos = {int(views.person[i]): i for i in np.flatnonzero(views.kind == Kind.REFERENCE)}
     known = np.isin(views.person, list(photos)) & (views.kind != Kind.REFERENCE)
     rows = np.flatnonzero(known)
     first = np.array([photos[int(views.person[i])] for i in rows])
     raw, units = branch(net, seen, CHANGE), views.attributes[:, AT_UNITS]
-    read, true = changed(raw[first], raw[rows], units[first]), units[rows]
+    read, true = changed(raw[first], raw[rows], units[first]) - units[first], units[rows] - units[first]
     return {
         "mae": metrics.mae(read, true),
         "r": metrics.pearson(read, true),

@@ -80,10 +80,9 @@ flatters it here. Real photographs, and readers made by others, have to confirm 
 def glance(found: Figures) -> tuple[str, str]:
     text = """\
 PSNR (dB, at most 60), SSIM and MS-SSIM against the true view, over the whole picture; r between the units read of the
-frames and those of the true views, and between them and what was asked, means of 17; what the judges read of the
-head's angles (pitch, yaw, roll) against what was asked; the Fréchet distance of the identity network's embeddings from
-those of the true views. That one is no FID: Inception's weights are not ours to use, and its numbers compare with no
-published ones.
+frames and those of the true views, and between them and what was asked, means of 17, both of what changed since the
+photo; what the judges read of the head's angles (pitch, yaw, roll) against what was asked; the Fréchet distance of the identity network's embeddings from those of the true views. That
+one is no FID: Inception's weights are not ours to use, and its numbers compare with no published ones.
 
 How good a witness the estimator is, the true view's own r with what was asked tells: it reads no more of any frame.
 """
@@ -133,7 +132,10 @@ learns nothing; its work on a photo is a fit, not a graph.
 
 
 def eggan_1(found: Figures) -> tuple[str, str]:
-    text = "Intensities in points from 0 to 5, read by OpenFace in the paper and by the attribute estimator here.\n"
+    text = """\
+Intensities in points from 0 to 5, read by OpenFace in the paper. Here the attribute estimator reads what changed since
+the photo, whose own units are known: MSE is of those and the change, PCC of the change alone.
+"""
     for key, title, printed in (("mse", "MSE", papers.EGGAN_MSE), ("pearson", "PCC", papers.EGGAN_PCC)):
         ours = {name: (*f["units"][key], _mean(f["units"][key])) for name, f in found.items()}
         rows = [[name, *(_number(v, 2) for v in values)] for name, values in (ours | printed).items()]

@@ -168,25 +168,30 @@ def psnr_figures(frames: list[np.ndarray], test: Test) -> dict[str, float]:
 
 
 def reading_figures(trial: Trial, test: Test) -> dict[str, np.ndarray]:
-    """By unit [17], between readings of the frames and of the true views, each beside the photo (EGGAN, table 1: `mse` in points, `pearson`;
-    ICface, table 2: `accuracy`, `f_score` of presence); with what was asked: `desired`, mean |reading - asked|, and
-    `follows`, r; and `pose` [3], degrees."""
+    """By unit [17], between readings of the frames and of the true views (EGGAN, table 1: `mse` in points, `pearson` of
+    what changed since the photo; ICface, table 2: `accuracy`, `f_score` of presence); with what was asked: `desired`,
+    mean |reading - asked|, and `follows`, r of the change; and `pose` [3], degrees."""
     seen = trial.readings.found & test.true.found
     photos = test.sources.change[test.of][seen]
     shown = test.views.attributes[test.photos][test.of][seen][:, AT_UNITS]
     read = changed(photos, trial.readings.change[seen], shown)[:, : len(UNITS17)]
     true = changed(photos, test.true.change[seen], shown)[:, : len(UNITS17)]
     wanted = test.views.attributes[test.targets][seen]
-    asked = wanted[:, AT_UNITS][:, : len(UNITS17)]
+    asked, before = wanted[:, AT_UNITS][:, : len(UNITS17)], shown[:, : len(UNITS17)]
     return {
         "mse": metrics.mse(POINTS * read, POINTS * true),
-        "pearson": metrics.pearson(read, true),
+        "pearson": follows(read - before, true - before),
         "accuracy": metrics.balanced_accuracy(read > PRESENT, true > PRESENT),
         "f_score": metrics.f_score(read > PRESENT, true > PRESENT),
         "desired": metrics.mae(read, asked),
-        "follows": metrics.pearson(read, asked),
+        "follows": follows(read - before, asked - before),
         "pose": metrics.pose_error(trial.readings.attributes[seen][:, AT_POSE], wanted[:, AT_POSE]).mean(0),
     }
+
+
+def follows(read: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Pearson's r [17] of readings [N,17], 0 where they stand still while the truth moves."""
+    return np.where((np.ptp(read, axis=0) == 0) & (np.ptp(true, axis=0) > 0), 0.0, metrics.pearson(read, true))
 
 
 def expression_distance(trial: Trial, test: Test) -> float:

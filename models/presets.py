@@ -58,7 +58,7 @@ class Training:
     compiled: tuple[str, ...] = ()  # networks compiled on a GPU; not one whose gradient is a loss
     stages: tuple[Stage, ...] = MIXED  # what pairs lead to, over the training
     pictures: tuple[str, ...] = ()  # of "neutral" and "driver": what a batch holds beside source and target
-    opened: float = 1.0  # above 0; how many times as often a view is drawn whose lips part: few do, and a mouth is small
+    opened: float = 1.0  # above 0; times as often a view is drawn whose lips part: few do, and a mouth is small
     photographic: bool = True  # one photographer, camera and print a pair, drawn anew each time
     patience: int = 0  # samples after which a run that only copies the photo is stopped; 0: never
     evaluated: int = 4000  # samples between two looks at held-out people; a checkpoint goes with each

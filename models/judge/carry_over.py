@@ -73,9 +73,7 @@ def movie_table(net: Estimator, filmed: Filmed, table: Path) -> dict[str, dict[s
     said = np.zeros((len(theirs), len(NAMES)), np.float32)
     said[:, [INDEX[name] for name in POSE]] = true.pose[theirs]
     said[:, [INDEX[name] for name in UNITS]] = true.intensities[theirs] / 5
-    readers = {"tracker": filmed.tracked} | {
-        name: filmed_attributes(net, filmed, name) for name in (*BRANCHES, CHANGE)
-    }
+    readers = {"tracker": filmed.tracked} | {name: filmed_attributes(net, filmed, name) for name in (*BRANCHES, CHANGE)}
     moving = [name for name in (*POSE, *UNITS) if said[:, INDEX[name]].std() > MOVES]
     return {
         name: {

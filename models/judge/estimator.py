@@ -132,8 +132,8 @@ def attributes(readings: np.ndarray, turn: np.ndarray) -> np.ndarray:
 
 
 def changed(before: np.ndarray, now: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """float32 [N,U]: units 0..1 of faces whose `change` reads `now` [N,25], of people who show the units `true` [N,U] in
-    a picture where it reads `before` [N,25]."""
+    """float32 [N,U]: units 0..1 of faces whose `change` reads `now` [N,25]: of people who show the units `true` [N,U]
+    in a picture where it reads `before` [N,25]."""
     return np.clip(true + (now - before)[:, : len(UNITS)], 0, 1).astype(np.float32)
 
 

@@ -132,16 +132,16 @@ def lines(
         wrong = np.nan if shuffled is None else shuffled["r"][i]
         pair = " ".join(_cell(beside[name][i], 5) for name in ("r", "icc", "slope"))
         rise = np.nan if rising is None else 100 * rising[i]
-        out.append(
-            f"{unit}  {_figures(found, at)} |      {bins} |     {pair} | {_cell(rise, 5, 0)}%  {shaken[at]:6.3f}  {_cell(wrong, 8)}"
-        )
+        end = f"{_cell(rise, 5, 0)}%  {shaken[at]:6.3f}  {_cell(wrong, 8)}"
+        out.append(f"{unit}  {_figures(found, at)} |      {bins} |     {pair} | {end}")
     for title, units in (("mean 17", COMMON[3:]), ("mean 20", UNITS)):
         at, of = [INDEX[unit] for unit in units], [UNITS.index(unit) for unit in units]
         rise = np.nan if rising is None else 100 * rising[of].mean()
         wrong = np.nan if shuffled is None else np.nanmean(shuffled["r"][of])
         pair = " ".join(_cell(float(np.nanmean(beside[name][of])), 5) for name in ("r", "icc", "slope"))
         figures = " ".join(_cell(float(np.nanmean(found[name][at])), 5) for name in ("mae", "r", "icc", "ccc", "slope"))
-        out.append(f"{title} {figures} |{' ' * 30} |     {pair} | {_cell(rise, 5, 0)}%  {shaken[at].mean():6.3f}  {_cell(wrong, 8)}")
+        end = f"{_cell(rise, 5, 0)}%  {shaken[at].mean():6.3f}  {_cell(wrong, 8)}"
+        out.append(f"{title} {figures} |{' ' * 30} |     {pair} | {end}")
     for i, name in enumerate(NAMES):
         if name in NAMES[AT_POSE] or name not in UNITS:
             degrees = np.degrees(found["mae"][i])

@@ -81,8 +81,9 @@ def glance(found: Figures) -> tuple[str, str]:
     text = """\
 PSNR (dB, at most 60), SSIM and MS-SSIM against the true view, over the whole picture; r between the units read of the
 frames and those of the true views, and between them and what was asked, means of 17, both of what changed since the
-photo; what the judges read of the head's angles (pitch, yaw, roll) against what was asked; the Fréchet distance of the identity network's embeddings from those of the true views. That
-one is no FID: Inception's weights are not ours to use, and its numbers compare with no published ones.
+photo; what the judges read of the head's angles (pitch, yaw, roll) against what was asked; the Fréchet distance of the
+identity network's embeddings from those of the true views. That one is no FID: Inception's weights are not ours to use,
+and its numbers compare with no published ones.
 
 How good a witness the estimator is, the true view's own r with what was asked tells: it reads no more of any frame.
 """

@@ -160,8 +160,7 @@ def losses_of(read: dict[str, Tensor], true: Tensor, spread: Tensor, concord: fl
 
 
 def scores(net: Estimator, judged: Faces, person: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-    """MAE, Pearson, ICC(3,1) [25] of each branch; of `change`, between each of the people's [N] views and their first.
-    """
+    """MAE, Pearson, ICC(3,1) [25] of each branch; of `change`, between each view of the people [N] and their first."""
     out = {}
     with torch.no_grad():
         parts = [net.branches(*(x[i : i + 64] for x in judged.inputs)) for i in range(0, len(judged), 64)]

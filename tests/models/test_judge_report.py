@@ -83,7 +83,7 @@ def test_what_the_pack_made_itself_is_the_truth(trials, test):
     figures = trial.picture_figures(pack, test)
     assert figures["PSNR"] == trial.HIGHEST
     assert figures["sharpness mouth"] == pytest.approx(1)
-    assert pack.told["PSNR"] == pack.told["PSNR mouth"] == trial.HIGHEST  # the change is the vector less the photo's own
+    assert pack.told["PSNR"] == pack.told["PSNR mouth"] == trial.HIGHEST
     left = trial.picture_figures(copy, test)
     assert copy.told == {name: left[name] for name in copy.told}
     assert left["PSNR"] < 40

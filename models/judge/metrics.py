@@ -178,4 +178,4 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     apart = a.mean(0) - b.mean(0)
     first, second = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
     root = np.asarray(sqrtm(np.atleast_2d(first @ second))).real if a.shape[1] > 1 else np.sqrt(first * second)
-    return float(apart @ apart + np.trace(np.atleast_2d(first + second - 2 * root)))
+    return max(0.0, float(apart @ apart + np.trace(np.atleast_2d(first + second - 2 * root))))

@@ -103,10 +103,12 @@ def perceptual(photo: Tensor, drawn: Tensor, rebuilt: Tensor, norm: str = "print
 
 
 def structure(rebuilt: Tensor, photo: Tensor) -> Tensor:
-    """1 - MS-SSIM of images [B,3,S,S] in -1..1. Its window is the largest that five scales leave room for."""
+    """1 - MS-SSIM of images [B,3,S,S] in -1..1. Its window is the largest that five scales leave room for. Always in
+    float32: variances are small differences, and in bfloat16 a fractional power of what they become is no number."""
     room = (photo.shape[-1] - 1) // 2 ** (MS_SSIM_SCALES - 1) + 1
     window = min(LARGEST_WINDOW, room - (room + 1) % 2)
-    return 1 - ms_ssim((rebuilt.float() + 1) / 2, (photo.float() + 1) / 2, data_range=1.0, win_size=window)
+    with torch.autocast(rebuilt.device.type, enabled=False):
+        return 1 - ms_ssim((rebuilt.float() + 1) / 2, (photo.float() + 1) / 2, data_range=1.0, win_size=window)
 
 
 def reconstruction(rebuilt: Tensor, photo: Tensor, weight_of_structure: float = 1.0) -> Tensor:

@@ -96,6 +96,16 @@ def test_eq_6_is_l1_and_what_ms_ssim_lacks_to_1():
     assert losses.reconstruction(other, one, 0.0).item() == pytest.approx((one - other).abs().mean().item())
 
 
+def test_ms_ssim_is_the_same_number_where_a_training_runs_in_bfloat16():
+    one = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.1
+    other = (one + 0.02 * torch.randn(one.shape, generator=torch.Generator().manual_seed(1))).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        value = losses.structure(other, one)
+    assert value.item() == losses.structure(other, one).item()
+    value.backward()
+    assert torch.isfinite(other.grad).all()
+
+
 def test_eq_7_weighs_each_term():
     objective = EgganObjective(Eggan(SMALL), EgganLosses())
     heavy = EgganObjective(objective.networks, EgganLosses(units=200, identity=120, perceptual=40, reconstruction=200))

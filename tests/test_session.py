@@ -300,7 +300,7 @@ def test_learnt_packs_work_at_the_photos_own_side(name, photo, face):
         return np.sqrt(np.mean(cv2.Laplacian(picture.astype(np.float32), cv2.CV_32F)[inside] ** 2))
 
     kept = sharpness(frames.image[0]) / sharpness(cut(photo.pixels, source.crop))
-    assert 0.45 < kept < 1.2  # .2 where what is drawn is only enlarged
+    assert 0.45 < kept < 1.2
 
     small = generator.encode(photo, face, size=128)
     frame = generator.animate(small, target[None]).image[0]

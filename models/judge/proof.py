@@ -9,7 +9,6 @@ from tqdm import tqdm
 from addon.core.attributes import AT_POSE, AT_UNITS, COMMON, INDEX, NAMES, UNITS
 from addon.core.faces.landmarks import region_of
 from addon.core.faces.picture import Picture
-from models.people.plan import Kind
 
 from . import augment, metrics
 from .estimator import BRANCHES, CHANGE, Estimator, attributes, changed
@@ -54,10 +53,8 @@ def agreement(net: Estimator, seen: Features, true: np.ndarray, name: str = BRAN
 def changes(net: Estimator, seen: Features, views: Views) -> dict[str, np.ndarray]:
     """MAE, Pearson, ICC(3,1) and slope [U] of changes of units, read of all views beside the same person's reference
     view."""
-    photos = {int(views.person[i]): i for i in np.flatnonzero(views.kind == Kind.REFERENCE)}
-    known = np.isin(views.person, list(photos)) & (views.kind != Kind.REFERENCE)
-    rows = np.flatnonzero(known)
-    first = np.array([photos[int(views.person[i])] for i in rows])
+    photos, rows, of = views.beside_photos()
+    first = photos[of]
     raw, units = branch(net, seen, CHANGE), views.attributes[:, AT_UNITS]
     read, true = changed(raw[first], raw[rows], units[first]) - units[first], units[rows] - units[first]
     return {

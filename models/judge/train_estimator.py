@@ -159,29 +159,22 @@ def losses_of(read: dict[str, Tensor], true: Tensor, spread: Tensor, concord: fl
     return total
 
 
-def scores(net: Estimator, judged: Faces, person: np.ndarray) -> dict[str, dict[str, np.ndarray]]:
-    """MAE, Pearson, ICC(3,1) [25] of each branch; of `change`, between each view of the people [N] and their first."""
+def scores(net: Estimator, judged: Faces, views: Views) -> dict[str, dict[str, np.ndarray]]:
+    """MAE, Pearson, ICC(3,1) [25] of each branch; of `change`, between the views and their people's photos."""
     out = {}
     with torch.no_grad():
         parts = [net.branches(*(x[i : i + 64] for x in judged.inputs)) for i in range(0, len(judged), 64)]
-    rows, first = beside_first(person)
+    photos, rows, of = views.beside_photos()
     for name in (*BRANCHES, CHANGE):
         read, true = torch.cat([part[name] for part in parts]).numpy(), judged.wanted.numpy()
         if name == CHANGE:
-            read, true = (values[rows] - values[first] for values in (read, true))
+            read, true = (values[rows] - values[photos[of]] for values in (read, true))
         out[name] = {
             "mae": metrics.mae(read, true),
             "pearson": metrics.pearson(read, true),
             "icc": metrics.icc(read, true),
         }
     return out
-
-
-def beside_first(person: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(int [M] rows of people [N] that are not the first of theirs, int [M] the first of each)."""
-    _, first, inverse = np.unique(person, return_index=True, return_inverse=True)
-    rows = np.flatnonzero(first[inverse] != np.arange(len(person)))
-    return rows, first[inverse[rows]]
 
 
 def train_estimator(
@@ -218,7 +211,7 @@ def train_estimator(
                 yield losses_of(read, seen.wanted[chosen], spread, training.concord)
 
     def judge(networks: nn.ModuleDict) -> dict[str, float]:
-        figures = scores(networks["estimator"], judged, held_out.person)
+        figures = scores(networks["estimator"], judged, held_out)
         out = {}
         for name, values in figures.items():
             out |= {f"{name} r": float(np.nanmean(values["pearson"][:UNIT_COUNT]))}

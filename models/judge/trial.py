@@ -56,11 +56,7 @@ class Test:
 
 def prepare(views: Views, judges: Judges) -> Test:
     """Reads the true views. Raises ZygomaError where the judges find no face in a tenth of them."""
-    photos = np.flatnonzero(views.kind == Kind.REFERENCE)
-    number = {int(views.person[i]): n for n, i in enumerate(photos)}
-    wanted = (views.kind != Kind.REFERENCE) & np.isin(views.person, list(number))
-    targets = np.flatnonzero(wanted)
-    of = np.array([number[int(views.person[i])] for i in targets])
+    photos, targets, of = views.beside_photos()
     pictures = [views.picture(int(i)) for i in tqdm(targets, desc="true views")]
     true = judges.read(pictures, views.landmarks[targets])
     sources = judges.read([views.picture(int(i)) for i in photos], views.landmarks[photos])

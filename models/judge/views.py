@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.people.plan import Kind
 from models.people.shard import DatasetError, decode, picture_name, read_labels, shard_files
 
 COLUMNS = ("person", "view", "kind", "attributes", "landmarks")
@@ -57,6 +58,14 @@ class Views:
         """The same pictures, their attributes dealt out at random: nothing can be learnt from these."""
         order = np.random.default_rng(seed).permutation(len(self))
         return replace(self, attributes=self.attributes[order])
+
+    def beside_photos(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(int [P] the reference view of each person, int [T] all other views of theirs, int [T] the number of the
+        photo that belongs to each)."""
+        photos = np.flatnonzero(self.kind == Kind.REFERENCE)
+        number = {int(self.person[i]): n for n, i in enumerate(photos)}
+        others = np.flatnonzero((self.kind != Kind.REFERENCE) & np.isin(self.person, list(number)))
+        return photos, others, np.array([number[int(self.person[i])] for i in others], int)
 
 
 def read_views(folders: Path | Sequence[Path], people: int | None = None) -> Views:

@@ -1,5 +1,7 @@
 """Packs on trial: what a pack made itself counts as true, a copied photo does not, and the page says both."""
 
+from copy import deepcopy
+
 import cv2
 import numpy as np
 import pytest
@@ -100,6 +102,7 @@ def test_readings_are_compared_with_those_of_the_true_views(trials, test):
     assert np.nanmax(same["mse"]) < 1e-6
     assert set(same["accuracy"][~np.isnan(same["accuracy"])]) <= {1.0}
     assert np.nanmax(other["mse"]) > np.nanmax(same["mse"])
+    assert np.nanmax(np.abs(other["pearson"])) == np.nanmax(np.abs(other["follows"])) == 0  # a copy changes nothing
     assert same["pose"].shape == (3,)
     true = trial.reading_figures(trials[1], test)
     assert np.array_equal(same["follows"], true["follows"], equal_nan=True) and np.nanmax(true["follows"]) < 1
@@ -211,6 +214,9 @@ def test_the_proofs_table_has_a_row_a_unit(judges, views):
     shaken = proof.jitter(judges.estimator, views.of(np.arange(1)), judges.features)
     beside = proof.changes(judges.estimator, seen, views)
     assert beside["r"].shape == (20,)
+    other = deepcopy(judges.estimator)
+    other.read_change.bias.data += 0.1  # only differences count
+    assert proof.changes(other, seen, views)["mae"] == pytest.approx(beside["mae"], abs=1e-5)
     lines = proof.lines(found, beside, None, shaken, beside)
     assert sum(line.startswith("AU") for line in lines) == 20
     assert len(proof.by_branch(judges.estimator, seen, views.attributes)) == 3

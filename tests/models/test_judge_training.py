@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 import drawn_people  # noqa: E402
 
-from addon.core.attributes import INDEX, NAMES  # noqa: E402
+from addon.core.attributes import AT_UNITS, INDEX, NAMES, UNITS  # noqa: E402
 from addon.core.errors import ZygomaError  # noqa: E402
 from addon.core.faces import FaceReader  # noqa: E402
 from addon.core.faces.landmarks import fit_regions, region_of  # noqa: E402
@@ -124,8 +124,6 @@ def test_a_change_counts_between_pictures_of_one_person_alone():
         float(train_estimator.losses_of(read | {"change": true}, true, spread, 0.5)), abs=1e-4
     )
     assert float(train_estimator.losses_of(read | {"change": true.flip(0)}, true, spread, 0.5)) > 0.5
-    rows, first = train_estimator.beside_first(np.array([7, 7, 3, 7, 3]))
-    assert (rows.tolist(), first.tolist()) == ([1, 3, 4], [0, 0, 2])
     known = np.array([[0.2, 0.9] + 18 * [0.0]])
     before, now = np.zeros((1, 25)), np.full((1, 25), 0.3)
     assert estimator.changed(before, now, known)[0, :3].tolist() == pytest.approx([0.5, 1.0, 0.3])
@@ -137,6 +135,8 @@ def test_two_pictures_of_a_person_have_one_shape_and_one_camera(views):
     chosen = train_estimator.pairs(views, 4, np.random.default_rng([0, 0]))
     assert len(seen) == 8 and np.array_equal(views.person[chosen[::2]], views.person[chosen[1::2]])
     assert (chosen[::2] != chosen[1::2]).all()
+    units = slice(0, len(UNITS))
+    assert seen.wanted[:, units].numpy() == pytest.approx(views.attributes[chosen][:, AT_UNITS], abs=1e-6)
     crops = [
         train_estimator.altered(views, 0, np.random.default_rng(face), np.random.default_rng(5))[0]
         for face in (1, 1, 2)

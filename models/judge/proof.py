@@ -36,33 +36,32 @@ def see(views: Views, reader: FeatureReader) -> Features:
 
 
 def agreement(net: Estimator, seen: Features, true: np.ndarray, name: str = BRANCHES[0]) -> dict[str, np.ndarray]:
-    """MAE, Pearson, ICC(3,1), CCC and slope of a branch's readings against the true vectors [N,25], each [25] in the
-    order of NAMES; `bins` [25,5]: the mean reading where the truth lies about 0, .25, .5, .75 and 1."""
+    """`figures` [25] of a branch's readings against the true vectors [N,25], in the order of NAMES; `bins` [25,5]: the mean reading where the truth lies about 0, .25, .5, .75 and 1."""
     read = attributes(branch(net, seen, name), seen.turn)
-    out = {
+    out = figures(read, true)
+    out["bins"] = np.array([metrics.binned(read[:, i], true[:, i], EDGES)[0] for i in range(len(NAMES))])
+    return out
+
+
+def figures(read: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
+    """MAE, Pearson, ICC(3,1), CCC and slope [A] of readings [N,A] against the truth."""
+    return {
         "mae": metrics.mae(read, true),
         "r": metrics.pearson(read, true),
         "icc": metrics.icc(read, true),
         "ccc": metrics.ccc(read, true),
         "slope": metrics.slope(read, true),
     }
-    out["bins"] = np.array([metrics.binned(read[:, i], true[:, i], EDGES)[0] for i in range(len(NAMES))])
-    return out
 
 
 def changes(net: Estimator, seen: Features, views: Views) -> dict[str, np.ndarray]:
-    """MAE, Pearson, ICC(3,1) and slope [U] of changes of units, read of all views beside the same person's reference
+    """`figures` [U] of changes of units, read of all views beside the same person's reference
     view."""
     photos, rows, of = views.beside_photos()
     first = photos[of]
     raw, units = branch(net, seen, CHANGE), views.attributes[:, AT_UNITS]
     read, true = changed(raw[first], raw[rows], units[first]) - units[first], units[rows] - units[first]
-    return {
-        "mae": metrics.mae(read, true),
-        "r": metrics.pearson(read, true),
-        "icc": metrics.icc(read, true),
-        "slope": metrics.slope(read, true),
-    }
+    return figures(read, true)
 
 
 def ramp_readings(net: Estimator, ramps: Ramps, reader: FeatureReader) -> np.ndarray:
@@ -136,9 +135,9 @@ def lines(
         rise = np.nan if rising is None else 100 * rising[of].mean()
         wrong = np.nan if shuffled is None else np.nanmean(shuffled["r"][of])
         pair = " ".join(_cell(float(np.nanmean(beside[name][of])), 5) for name in ("r", "icc", "slope"))
-        figures = " ".join(_cell(float(np.nanmean(found[name][at])), 5) for name in ("mae", "r", "icc", "ccc", "slope"))
+        alone = " ".join(_cell(float(np.nanmean(found[name][at])), 5) for name in ("mae", "r", "icc", "ccc", "slope"))
         end = f"{_cell(rise, 5, 0)}%  {shaken[at].mean():6.3f}  {_cell(wrong, 8)}"
-        out.append(f"{title} {figures} |{' ' * 30} |     {pair} | {end}")
+        out.append(f"{title} {alone} |{' ' * 30} |     {pair} | {end}")
     for i, name in enumerate(NAMES):
         if name in NAMES[AT_POSE] or name not in UNITS:
             degrees = np.degrees(found["mae"][i])

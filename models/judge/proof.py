@@ -36,7 +36,8 @@ def see(views: Views, reader: FeatureReader) -> Features:
 
 
 def agreement(net: Estimator, seen: Features, true: np.ndarray, name: str = BRANCHES[0]) -> dict[str, np.ndarray]:
-    """`figures` [25] of a branch's readings against the true vectors [N,25], in the order of NAMES; `bins` [25,5]: the mean reading where the truth lies about 0, .25, .5, .75 and 1."""
+    """`figures` [25] of a branch's readings against the true vectors [N,25], in the order of NAMES; `bins`
+    [25,5]: the mean reading where the truth lies about 0, .25, .5, .75 and 1."""
     read = attributes(branch(net, seen, name), seen.turn)
     out = figures(read, true)
     out["bins"] = np.array([metrics.binned(read[:, i], true[:, i], EDGES)[0] for i in range(len(NAMES))])

@@ -17,14 +17,15 @@ from movies import FPS, acted, ffmpeg, vectors, write
 from PIL import Image
 
 from addon.cli import main
-from addon.core.attributes import INDEX
+from addon.core.attributes import INDEX, UNITS
 from addon.core.errors import MovieError, OutputError
 from addon.core.faces import FaceReader
 from addon.core.faces.expression import BLENDSHAPES
+from addon.core.faces.pose import rotation
 from addon.core.movies import TrackJob, track_movie
 from addon.core.movies.follow import RECORD
 from addon.core.movies.footage import Footage
-from addon.core.movies.table import HEADER
+from addon.core.movies.table import HEADER, lines, rows
 from addon.core.movies.units import solve
 from addon.core.tables import read_table, to_track
 
@@ -112,6 +113,20 @@ def test_the_importer_takes_it_as_it_is(film, tmp_path, reader):
     assert {"AU16", "AU18", "AU22", "gaze_pitch", "gaze_yaw"} <= track.present
     look = np.median(table.gaze, axis=0)
     assert np.abs(look).max() < 0.8
+
+
+def test_the_importer_gives_back_the_turn_that_the_landmarks_show(tmp_path):
+    """The table is in the camera's frame, as OpenFace's are; a face at the picture's edge is not turned by that."""
+    records = np.zeros(3, RECORD)
+    records["time"], records["frame"], records["size"], records["eyes"] = [0, 1, 2], [1, 2, 3], (640, 480), 60
+    records["confidence"], records["middle"] = 1, [(320, 240), (560, 240), (90, 60)]
+    poses = np.array([(0.1, -0.2, 0.05), (0.0, 0.0, 0.0), (-0.15, 0.3, -0.1)])
+    records["turn"] = [rotation(pose) for pose in poses]
+    written = rows(records, {unit: np.zeros(3) for unit in UNITS})
+    assert abs(written.place[1, 6]) > 0.3  # at the right edge: yaw in the camera's frame
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"".join(lines([written], np.zeros(0, RECORD))))
+    np.testing.assert_allclose(read_table(path).pose, poses, atol=2e-3)
 
 
 def test_two_people_keep_their_numbers(films, tmp_path, reader):

@@ -8,9 +8,11 @@ import pytest
 
 from addon.core.attributes import ANGLES, AT_UNITS, COMMON, INDEX, NAMES, UNITS
 from addon.core.errors import TableError
+from addon.core.faces.pose import angles, line_of_sight, rotation
 from addon.core.tables import GAINS, describe, read_table, to_track
 
 POSE = ("pose_Rx", "pose_Ry", "pose_Rz")
+PLACE = ("pose_Tx", "pose_Ty", "pose_Tz")
 OPENFACE_UNITS = COMMON[3:]
 INTENSITIES = tuple(f"{unit}_r" for unit in OPENFACE_UNITS)
 LEADING = ("frame", "face_id", "timestamp", "confidence", "success")
@@ -86,7 +88,14 @@ def test_real_table_equals_its_file(shared, name):
     own = [row for row in own if int(row.get("face_id") or row.get("face") or 0) == table.face]
     np.testing.assert_allclose(of_openface(table), [[float(r[n]) for n in INTENSITIES] for r in own], atol=1e-6)
     if "pose_Rx" in own[0]:
-        np.testing.assert_allclose(table.pose, [[float(r[n]) for n in POSE] for r in own], atol=1e-6)
+        turned = [[float(r[n]) for n in POSE] for r in own]
+        if "pose_Tx" in own[0]:
+            sights = line_of_sight(np.array([[float(r[n]) for n in PLACE] for r in own])[table.valid])
+            turned = np.array(turned)
+            turned[table.valid] = [
+                angles(sight.T @ rotation(pose)) for sight, pose in zip(sights, turned[table.valid], strict=True)
+            ]
+        np.testing.assert_allclose(table.pose[table.valid], np.array(turned)[table.valid], atol=1e-6)
     if "timestamp" in own[0] and name not in NEEDS_RATE:
         np.testing.assert_allclose(table.times, [float(r["timestamp"]) for r in own], atol=0.0011)
     if "frame" in own[0]:
@@ -421,6 +430,31 @@ def test_gaze_is_taken_into_the_head(tmp_path):
     np.testing.assert_allclose(gaze((0, 0), (0.25, 0, 0)), (-0.25, 0), atol=1e-6)
     np.testing.assert_allclose(gaze((0, 0), (0, 0.3, 0)), (0, -0.3), atol=1e-6)
     np.testing.assert_allclose(gaze((0.2, 0), (0, 0, np.pi / 2)), (-0.2, 0), atol=2e-3)
+
+
+def placed(tmp_path, place, pose=(0.0, 0.0, 0.0), look=(0.0, 0.0)):
+    """The table of one row whose head stands at `place`, in millimetres from the camera."""
+    columns = (*LEADING, "gaze_angle_x", "gaze_angle_y", *PLACE, *POSE, *INTENSITIES)
+    row = [1, 0, 0.0, 0.98, 1, *(float(value) for value in (*look, *place, *pose)), *[0.0] * 17]
+    return read_table(saved(tmp_path, text_of([row], columns)))
+
+
+def test_a_head_beside_the_cameras_axis_is_turned_as_the_picture_shows_it(tmp_path):
+    """One that looks straight past the camera from the picture's right shows the side that is nearer to the middle."""
+    np.testing.assert_allclose(placed(tmp_path, (0, 0, 500)).pose[0], 0, atol=1e-6)
+    np.testing.assert_allclose(placed(tmp_path, (500, 0, 500)).pose[0], (0, -np.pi / 4, 0), atol=1e-6)
+    np.testing.assert_allclose(placed(tmp_path, (0, -250, 500)).pose[0], (-np.arctan(0.5), 0, 0), atol=1e-6)
+    facing = np.arctan(0.3)  # the camera itself
+    np.testing.assert_allclose(placed(tmp_path, (150, 0, 500), (0, facing, 0)).pose[0], 0, atol=5e-4)
+    gaze = placed(tmp_path, (150, 0, 500), (0, facing, 0), (-facing, 0)).gaze[0]
+    np.testing.assert_allclose(gaze, 0, atol=1e-3)
+
+
+@pytest.mark.parametrize("place", [(0, 0, -500), (900, 0, 500), (0, 0, 0)])
+def test_a_place_that_no_camera_sees_leaves_the_pose_as_it_stands(tmp_path, place):
+    table = placed(tmp_path, place, (0.1, 0.2, 0.3))
+    np.testing.assert_allclose(table.pose[0], (0.1, 0.2, 0.3), atol=1e-6)
+    assert any("pose_T" in line for line in table.report)
 
 
 def test_without_the_heads_pose_gaze_says_nothing_and_rests(tmp_path):

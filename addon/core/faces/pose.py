@@ -29,6 +29,18 @@ def rotation(pose) -> np.ndarray:
     return rx @ ry @ rz
 
 
+def line_of_sight(ahead: np.ndarray) -> np.ndarray:
+    """float64 [R,3,3]: the least turns that carry the camera's axis to the directions `ahead` [R,3] (camera frame, z
+    above 0, any length). What a picture of a head shows is its turn against the line of sight, turn_seen; its turn in
+    the camera's frame is line_of_sight @ turn_seen: a head beside the axis that looks straight past the camera shows
+    its side."""
+    x, y, z = (ahead / np.linalg.norm(ahead, axis=1, keepdims=True)).T
+    away = 1 / (1 + z)
+    return np.stack(
+        [1 - x * x * away, -x * y * away, x, -x * y * away, 1 - y * y * away, y, -x, -y, z], axis=1
+    ).reshape(-1, 3, 3)
+
+
 def angles(turn: np.ndarray) -> np.ndarray:
     """float32 [3] pitch, yaw, roll of a rotation [3,3], radians."""
     pitch = np.arctan2(-turn[1, 2], turn[2, 2])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..attributes import UNITS
 from ..faces.measures import directions
-from ..faces.pose import angles
+from ..faces.pose import angles, line_of_sight
 from ..tables.recognise import SCALE
 from ..tables.scale import POINTS
 from .units import GAZE_WIDTH, POSE_WIDTH, READ, UNREAD, smooth
@@ -72,17 +72,10 @@ def _ray(records: np.ndarray) -> np.ndarray:
 
 
 def _towards_camera(records: np.ndarray) -> np.ndarray:
-    """float64 [R,3,3]: the heads' turns in the camera's frame. What landmarks show is the turn against the line of
-    sight: a head beside the camera's axis that looks straight past the camera shows its side."""
+    """float64 [R,3,3]: the heads' turns in the camera's frame, which is what OpenFace writes."""
     ray = _ray(records)
     ahead = np.concatenate([ray, np.ones((len(ray), 1))], axis=1)
-    ahead /= np.linalg.norm(ahead, axis=1, keepdims=True)
-    x, y, z = ahead.T
-    away = 1 / (1 + z)  # the least turn that carries the camera's axis to the line of sight
-    sight = np.stack(
-        [1 - x * x * away, -x * y * away, x, -x * y * away, 1 - y * y * away, y, -x, -y, z], axis=1
-    ).reshape(-1, 3, 3)
-    return sight @ records["turn"].astype(np.float64)
+    return line_of_sight(ahead) @ records["turn"].astype(np.float64)
 
 
 def _position(records: np.ndarray) -> np.ndarray:

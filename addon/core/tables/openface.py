@@ -13,10 +13,12 @@ from ..attributes import GAZE as GAZE_ANGLES
 from ..attributes import POSE as POSE_ANGLES
 from ..attributes import UNITS
 from ..errors import TableError
+from ..faces.pose import line_of_sight
 from .clock import NoClock, read_clock
-from .recognise import EXTRA, GAZE, INTENSITIES, POSE, canonical, is_own, openface_format, refusal
+from .recognise import EXTRA, GAZE, INTENSITIES, PLACE, POSE, canonical, is_own, openface_format, refusal
 from .text import Columns, read_columns
 
+FARTHEST_ASIDE = 1.2  # tangent: no lens shows heads that stand farther off its axis
 MINIMUM_CONFIDENCE = 0.7  # below it OpenFace's author calls a row failed
 
 
@@ -26,7 +28,8 @@ class Table:
 
     frames int64 [F]; times float64 [F] seconds by the file's clock (not shifted to 0), strictly increasing, or None
     where there is no clock; intensities float32 [F,U] points 0..5 in the order of UNITS; pose float32 [F,3] pitch,
-    yaw, roll in radians with OpenFace's signs; gaze float32 [F,2] pitch and yaw of the eyes in the head, 0 straight
+    yaw, roll in radians with OpenFace's signs, as a picture shows them (against the line of sight where the file has
+    the head's place, else as they stand); gaze float32 [F,2] pitch and yaw of the eyes in the head, 0 straight
     ahead; confidence float32 [F] (1 where the table has none); valid bool [F]: rows that can be trusted; lines int64
     [F]: the file's own line numbers. `present` names the attributes that the table has; what it lacks is 0, and so are
     empty cells, whose rows are not valid. `rate` is rows a second (None for a still), `clock_problem` why times is
@@ -117,7 +120,7 @@ def read_openface(path: Path, face, rate, divided, minimum_confidence: float, ne
         frames=frames.astype(np.int64)[order],
         times=times,
         intensities=np.nan_to_num(intensities).astype(np.float32),
-        pose=np.nan_to_num(pose).astype(np.float32),
+        pose=_as_seen(columns, order, pose, valid, notes),
         gaze=_in_head(looks, pose) if GAZE_ANGLES[0] in present else np.zeros((len(order), 2), np.float32),
         confidence=confidence.astype(np.float32),
         valid=valid,
@@ -179,6 +182,22 @@ def _in_head(looks: np.ndarray, pose: np.ndarray) -> np.ndarray:
     ahead = np.stack([right, down, np.full(len(looks), -1.0)], axis=1)
     x, y, z = Rotation.from_euler("XYZ", np.nan_to_num(pose)).inv().apply(ahead).T
     return np.stack([np.arctan2(y, -z), np.arctan2(-x, -z)], axis=1).astype(np.float32)
+
+
+def _as_seen(columns, order: np.ndarray, pose: np.ndarray, valid: np.ndarray, notes: list[str]) -> np.ndarray:
+    """float32 [R,3]: OpenFace's pose [R,3], which is in the camera's frame, against the line of sight to the head,
+    where the table says where that stands: a photo does not wander in its frame as the head of a recording does."""
+    turned = np.nan_to_num(pose)
+    if not (set(PLACE) <= set(columns) and valid.any()):
+        return turned.astype(np.float32)
+    place = np.stack([columns[name][order] for name in PLACE], axis=1)
+    known = np.isfinite(place).all(1) & (place[:, 2] > 0)
+    aside = np.hypot(place[:, 0], place[:, 1]) > FARTHEST_ASIDE * place[:, 2]
+    if (aside | ~known)[valid].any():
+        notes.append("The head's place (pose_T) makes no sense in every row: the pose was taken as it stands.")
+        return turned.astype(np.float32)
+    sight = Rotation.from_matrix(line_of_sight(np.where(known[:, None], place, (0.0, 0.0, 1.0))))
+    return (sight.inv() * Rotation.from_euler("XYZ", turned)).as_euler("XYZ").astype(np.float32)
 
 
 def _together(columns, names, present: frozenset[str], attributes, count: int) -> np.ndarray:

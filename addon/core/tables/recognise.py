@@ -9,13 +9,14 @@ from ..attributes import UNITS
 INTENSITIES: tuple[str, ...] = tuple(f"{unit}_r" for unit in UNITS)
 EXTRA = ("AU16_r", "AU18_r", "AU22_r")  # what OpenFace itself never writes
 POSE: tuple[str, ...] = ("pose_Rx", "pose_Ry", "pose_Rz")
+PLACE: tuple[str, ...] = ("pose_Tx", "pose_Ty", "pose_Tz")  # of the head from the camera, in millimetres
 GAZE: tuple[str, ...] = ("gaze_angle_x", "gaze_angle_y")  # of the camera, not of the head
 SCALE = ("scale", "zygoma")  # a column of Zygoma's own tables and what it says: AU.._r is 5 x slider
 
 
 def canonical(header: tuple[str, ...]) -> dict[str, str]:
     """OpenFace's name of each column that is read -> the file's own, whatever its case (`time` is `timestamp`)."""
-    wanted = ("frame", "face_id", "face", "timestamp", "confidence", "success", *POSE, *GAZE, *INTENSITIES)
+    wanted = ("frame", "face_id", "face", "timestamp", "confidence", "success", *POSE, *PLACE, *GAZE, *INTENSITIES)
     spelled = {name.casefold(): name for name in reversed(header)}
     found = {name: spelled[name.casefold()] for name in wanted if name.casefold() in spelled}
     if "timestamp" not in found and "time" in spelled:

@@ -20,11 +20,16 @@ ACTIONS: dict[str, dict[str, float]] = {
     },
     "AU10": {**_both("mouthUpperUp", 1.0), **_both("noseSneer", 0.3)},
     "AU12": _both("mouthSmile", 0.85),
-    "AU14": {**_both("mouthDimple", 1.1), **_both("mouthPress", 0.35)},
+    "AU14": {  # puckered and pulled down against the dimples' widening, which reads as a smile
+        **_both("mouthDimple", 0.9),
+        **_both("mouthPress", 0.5),
+        **_both("mouthFrown", 0.25),
+        "mouthPucker": 0.35,
+    },
     "AU15": _both("mouthFrown", 1.1),
     "AU17": {"mouthShrugLower": 1.5, "mouthShrugUpper": 0.6},
     "AU20": {**_both("mouthStretch", 1.2), **_both("mouthSmile", 0.15)},
-    "AU23": {"mouthRollUpper": 0.35, "mouthRollLower": 0.45, "mouthPucker": 0.45, **_both("mouthPress", 0.3)},
+    "AU23": {"mouthRollUpper": 0.45, "mouthRollLower": 0.55, "mouthPucker": 0.5, **_both("mouthPress", 0.4)},
     "AU25": {**_both("mouthLowerDown", 1.0), **_both("mouthUpperUp", 0.25), "jawOpen": 0.04},
     "AU26": {"jawOpen": 0.5},
     "AU45": _both("eyeBlink", 1.0),
@@ -36,7 +41,7 @@ ACTIONS: dict[str, dict[str, float]] = {
 # What a full unit of the generator plays of its mixture. AU06 and AU09 fold the cheek at 1; AU25 is mute at 1.
 STRENGTH: dict[str, float] = {
     **{"AU05": 1.9, "AU06": 0.75, "AU09": 0.75, "AU10": 1.4, "AU15": 1.75, "AU17": 0.8, "AU18": 1.8, "AU20": 0.9},
-    **{"AU23": 2.0, "AU25": 4.5, "AU26": 1.4},
+    **{"AU23": 1.9, "AU25": 4.5, "AU26": 1.4},
 }
 
 # AU17 also lifts the chin itself, which the actions do not: metres up, towards the camera, and over what radius.

@@ -10,13 +10,17 @@ from models.head.actions import ACTIONS, STRENGTH
 # Where a whole head differs from the default generator (models/head/actions.py), which exaggerates what a photo's own
 # pixels show weakly, and holds back where they fold. Chosen by eye on sheets of people (`sheet --what units`):
 # AU04 plays more, or brows of people with high ones hardly come down; AU05 less, or eyes pop out; AU06 and AU09 all of
-# it, their folds being painted; AU15, AU18 and AU23 less; AU26 less, or it is AU27; AU16 less, since 3.4 mouthLowerDown
+# it, their folds being painted; AU15 and AU18 less; AU26 less, or it is AU27; AU16 less, since 3.4 mouthLowerDown
 # turns the lower lip over.
 NATURAL: dict[str, float] = {"AU04": 1.25, "AU05": 1.5, "AU06": 1.0, "AU09": 1.0, "AU15": 1.45, "AU16": 0.6}
-NATURAL |= {"AU18": 1.4, "AU23": 1.7, "AU26": 1.2}
+NATURAL |= {"AU18": 1.4, "AU26": 1.2}
 # AU25 parts both lips and lets the jaw follow a little; with the generator's mixture it would look like AU16.
 PARTED = {"mouthLowerDownLeft": 1.3, "mouthLowerDownRight": 1.3, "mouthUpperUpLeft": 0.55, "mouthUpperUpRight": 0.55}
 PARTED |= {"jawOpen": 0.12}
+# AU14 and AU23 as a face does them that shows its shadows, not the default generator's, which keep the lips narrower.
+DIMPLED = {"mouthDimpleLeft": 1.1, "mouthDimpleRight": 1.1, "mouthPressLeft": 0.35, "mouthPressRight": 0.35}
+TIGHTENED = {"mouthRollUpper": 0.595, "mouthRollLower": 0.765, "mouthPucker": 0.765}
+TIGHTENED |= {"mouthPressLeft": 0.51, "mouthPressRight": 0.51}
 SIDES = ("Left", "Right")
 FARTHEST = 4.0  # of an action, whatever adds up
 LID_FOLLOWS = 0.9  # of eyeBlink a radian of gaze down: the upper lid goes along
@@ -24,7 +28,7 @@ LID_FOLLOWS = 0.9  # of eyeBlink a radian of gaze down: the upper lid goes along
 MIXTURES: dict[str, dict[str, float]] = {
     unit: {action: w * NATURAL.get(unit, STRENGTH.get(unit, 1.0)) for action, w in ACTIONS[unit].items()}
     for unit in UNITS
-} | {"AU25": PARTED}
+} | {"AU14": DIMPLED, "AU23": TIGHTENED, "AU25": PARTED}
 
 
 def actions(attributes: np.ndarray) -> dict[str, float]:

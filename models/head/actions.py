@@ -40,8 +40,8 @@ ACTIONS: dict[str, dict[str, float]] = {
 
 # What a full unit of the generator plays of its mixture. AU06 and AU09 fold the cheek at 1; AU25 is mute at 1.
 STRENGTH: dict[str, float] = {
-    **{"AU05": 1.9, "AU06": 0.75, "AU09": 0.75, "AU10": 1.4, "AU15": 1.75, "AU17": 0.8, "AU18": 1.8, "AU20": 0.9},
-    **{"AU23": 1.9, "AU25": 4.5, "AU26": 1.4},
+    **{"AU02": 1.3, "AU05": 1.9, "AU06": 0.75, "AU09": 0.75, "AU10": 1.4, "AU15": 1.75, "AU17": 0.8, "AU18": 1.8},
+    **{"AU20": 0.9, "AU23": 1.9, "AU25": 4.5, "AU26": 1.4},
 }
 
 # AU17 also lifts the chin itself, which the actions do not: metres up, towards the camera, and over what radius.

@@ -9,11 +9,11 @@ from models.head.actions import ACTIONS, STRENGTH
 
 # Where a whole head differs from the default generator (models/head/actions.py), which exaggerates what a photo's own
 # pixels show weakly, and holds back where they fold. Chosen by eye on sheets of people (`sheet --what units`):
-# AU04 plays more, or brows of people with high ones hardly come down; AU05 less, or eyes pop out; AU06 and AU09 all of
-# it, their folds being painted; AU15 and AU18 less; AU26 less, or it is AU27; AU16 less, since 3.4 mouthLowerDown
-# turns the lower lip over.
-NATURAL: dict[str, float] = {"AU04": 1.25, "AU05": 1.5, "AU06": 1.0, "AU09": 1.0, "AU15": 1.45, "AU16": 0.6}
-NATURAL |= {"AU18": 1.4, "AU26": 1.2}
+# AU04 plays more, or brows of people with high ones hardly come down; AU02 and AU05 less, or brows fly off and eyes pop
+# out; AU06 and AU09 all of it, their folds being painted; AU15 and AU18 less; AU26 less, or it is AU27; AU16 less,
+# since 3.4 mouthLowerDown turns the lower lip over.
+NATURAL: dict[str, float] = {"AU02": 1.0, "AU04": 1.25, "AU05": 1.5, "AU06": 1.0, "AU09": 1.0, "AU15": 1.45}
+NATURAL |= {"AU16": 0.6, "AU18": 1.4, "AU26": 1.2}
 # AU25 parts both lips and lets the jaw follow a little; with the generator's mixture it would look like AU16.
 PARTED = {"mouthLowerDownLeft": 1.3, "mouthLowerDownRight": 1.3, "mouthUpperUpLeft": 0.55, "mouthUpperUpRight": 0.55}
 PARTED |= {"jawOpen": 0.12}

@@ -38,6 +38,8 @@ def train(args: argparse.Namespace) -> None:
     training = presets[args.preset]
     if args.rounds:
         training = replace(training, rounds=args.rounds)
+    if args.precision and args.judge == "estimator":
+        training = replace(training, precision=args.precision)
     views, held_out = read_views(args.data, args.people).split(args.held_out)
     if args.shuffled:
         views = views.with_shuffled_labels(training.seed)
@@ -45,7 +47,8 @@ def train(args: argparse.Namespace) -> None:
     facts = {"preset": args.preset, "views": len(views), "shuffled": args.shuffled}
     weights = args.out / f"{args.judge}.safetensors"
     if args.judge == "estimator":
-        net = train_estimator.train_estimator(views, held_out, args.out, training, facts, args.resume, args.threads)
+        start = estimator.load(args.start) if args.start else None
+        net = train_estimator.train_estimator(views, held_out, args.out, training, facts, args.resume, start)
         estimator.save(net, weights)
         estimator.export(net, weights.with_suffix(".onnx"))
     else:
@@ -58,32 +61,32 @@ def prove(args: argparse.Namespace) -> None:
     """Prints what the judges can do on people that they never saw, and on real faces where there are any."""
     judges = Judges.load(args.weights, args.threads)
     views = read_views(args.data, args.people)
-    seen = proof.see(views, judges.features)
+    seen = proof.see(views, judges.reader)
     found = proof.agreement(judges.estimator, seen, views.attributes)
     beside = proof.changes(judges.estimator, seen, views)
     wrong = None
     if args.shuffled:
         wrong = proof.changes(estimator.load(args.shuffled), seen, views)
     rows = np.linspace(0, len(views) - 1, min(args.shaken, len(views))).astype(int)
-    shaken = proof.jitter(judges.estimator, views.of(rows), judges.features)
+    shaken = proof.jitter(judges.estimator, views.of(rows), judges.reader)
     rising = None
     if args.ramps:
         about = read_about(args.data[0])
         people = range(about["people"], about["people"] + args.ramps)  # of the same seed, and in no dataset
         made = ramps.render(about["seed"], people, about["size"])
-        rising = proof.ramp_readings(judges.estimator, made, judges.features)
+        rising = proof.ramp_readings(judges.estimator, made, judges.reader)
     print(f"\n{len(views):,} views of {len(views.people):,} people, {seen.presence.mean():.0%} of them found\n")
     print("\n".join(proof.lines(found, beside, rising, shaken, wrong)))
-    print("\n" + "\n".join(proof.by_branch(judges.estimator, seen, views.attributes)))
+    print("\nlandmarks off, in eye distances: " + _said(proof.landmarks(judges.estimator, seen, views)))
     embedded = train_identity.embeddings(judges.identity, train_identity.plain(views))
     print("\nidentity: " + _said(train_identity.verification(embedded, views.person)))
     if args.movie and args.table:
-        filmed = carry_over.film(args.movie, judges.features)
+        filmed = carry_over.film(args.movie, judges.reader)
         print(f"\n{args.movie.name}, r with {args.table.name}:")
         for name, values in carry_over.movie_table(judges.estimator, filmed, args.table).items():
             print(f"{name:11} {_said(values)}")
     if args.portraits:
-        real, said = carry_over.portraits(args.portraits, judges.features.reader, judges.features)
+        real, said = carry_over.portraits(args.portraits, judges.reader)
         print(f"\n{len(real)} portraits, against the tracker's blendshapes:")
         for name, values in carry_over.portrait_table(judges.estimator, real, said).items():
             print(f"{name:11} {_said(values)}")
@@ -143,6 +146,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--preset", default="cpu", help=" | ".join(sorted({p for ps in PRESETS.values() for p in ps})))
     sub.add_argument("--held-out", type=float, default=0.1, help="share of the people who are only judged")
     sub.add_argument("--rounds", type=int, help="in place of the preset's")
+    sub.add_argument("--start", type=Path, help="weights of an estimator that this one begins with")
+    sub.add_argument("--precision", choices=("float32", "bfloat16"), help="of the estimator, in place of the preset's")
     sub.add_argument("--resume", action="store_true", help="go on with a run that stopped")
     sub.add_argument("--shuffled", action="store_true", help="labels dealt out at random: must learn nothing")
     return out

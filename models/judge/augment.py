@@ -12,6 +12,7 @@ from addon.core.faces.picture import Region
 
 SHIFT, SCALE, TURN = 0.03, 0.05, 0.04  # of a crop, against what landmarks would choose: sides, factor, radians
 STRETCH, WARP = 0.04, 0.012  # of a face: of its width and height, and of its parts in sides of the crop
+WARP_STEPS = 2
 WARP_KNOTS = 4  # a side: no finer than the nose, so that what a muscle does stays as it is
 
 
@@ -21,20 +22,34 @@ def jittered(rng: np.random.Generator, region: Region) -> Region:
     return region.moved(right, down, float(np.exp(rng.uniform(-SCALE, SCALE))), rng.uniform(-TURN, TURN))
 
 
-def reshaped(rng: np.random.Generator, picture: np.ndarray, region: Region, size: int) -> np.ndarray:
-    """uint8 [size,size,3]: a region of a picture, its face a little wider or longer, its features a little elsewhere.
+def reshaped(
+    rng: np.random.Generator, picture: np.ndarray, region: Region, size: int, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """(uint8 [size,size,3]: a region of a picture, its face a little wider or longer, its features a little elsewhere;
+    where its landmarks, float [K,2+] in the picture, lie in it).
 
     Faces differ more than the heads of the synthetic people do. An estimator that has seen one expression on many
     shapes of one head takes less of a shape for an expression.
     """
-    line = (np.arange(size) - (size - 1) / 2).astype(np.float32)
-    x, y = np.meshgrid(line * np.float32(1 + rng.normal(0, STRETCH)), line * np.float32(1 + rng.normal(0, STRETCH)))
+    middle = (size - 1) / 2
+    line = np.arange(size) - middle
+    stretch = 1 + rng.normal(0, STRETCH, 2)
     knots = rng.normal(0, WARP * size, (WARP_KNOTS, WARP_KNOTS, 2)).astype(np.float32)
     field = cv2.resize(knots, (size, size), interpolation=cv2.INTER_CUBIC)
-    middle = np.float32((size - 1) / 2)
-    x, y = x + field[..., 0] + middle, y + field[..., 1] + middle
-    (a, b, tx), (c, d, ty) = region.to_picture(size).astype(np.float32)
-    return cv2.remap(picture, a * x + b * y + tx, c * x + d * y + ty, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = np.meshgrid(line * stretch[0] + middle, line * stretch[1] + middle)
+    from_crop = region.to_picture(size)
+    (a, b, tx), (c, d, ty) = from_crop
+    x, y = x + field[..., 0], y + field[..., 1]
+    sources = ((a * x + b * y + tx).astype(np.float32), (c * x + d * y + ty).astype(np.float32))
+    crop = cv2.remap(picture, *sources, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    plain = (points[:, :2] - from_crop[:, 2]) @ np.linalg.inv(from_crop[:, :2]).T
+    there = (plain - middle) / stretch + middle
+    for _ in range(WARP_STEPS):  # the field says where a crop's pixel comes from, not where a landmark goes
+        x, y = there.astype(np.float32).T[:, None]
+        away = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0]
+        there = (plain - away - middle) / stretch + middle
+    return crop, there
 
 
 def photographed(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:

@@ -24,9 +24,8 @@ from addon.core.movies.units import WIDTH, smooth, solve
 from addon.core.tables import read_table
 
 from . import metrics
-from .estimator import BRANCHES, CHANGE, Estimator, attributes
-from .features import FeatureReader, Features
-from .reading import branch, look
+from .crops import Seen, look
+from .estimator import ALONE, CHANGE, Estimator, attributes, find
 
 MOVES = 0.02  # a unit's standard deviation over the movie, in full contractions, from which its correlation says much
 REST = 0.1  # quantile of a person's readings over a movie, below which they count as at rest
@@ -35,23 +34,23 @@ REST = 0.1  # quantile of a person's readings over a movie, below which they cou
 @dataclass(frozen=True)
 class Filmed:
     """The face that is longest in a movie. frames [R]: its frames, counted from 1; times float64 [R] seconds; seen:
-    features of each; tracked float32 [R,25]: what the product's tracker says, in the order of NAMES."""
+    what the estimator sees of each; tracked float32 [R,25]: what the product's tracker says, in the order of NAMES."""
 
     frames: np.ndarray
     times: np.ndarray
-    seen: Features
+    seen: Seen
     tracked: np.ndarray
 
 
-def film(movie: Path, reader: FeatureReader) -> Filmed:
+def film(movie: Path, reader: FaceReader) -> Filmed:
     """Follows a movie as the tracker does. Raises ZygomaError where no face is in it."""
-    footage, follower = Footage(movie), Follower(reader.reader, most=1)
+    footage, follower = Footage(movie), Follower(reader, most=1)
     records, parts = [], []
     for frame in tqdm(footage.frames(0, 0.0, None), total=footage.count, desc=movie.name, unit="frame"):
         found = follower(frame)[:1]
         if found["face"][0] >= 0:
             records.append(found)
-            parts.append(reader.regions([Picture(frame.pixels)], [Region(*map(float, found["region"][0]))]))
+            parts.append(look(reader, [Picture(frame.pixels)], [Region(*map(float, found["region"][0]))]))
     if not records:
         raise ZygomaError(f"{movie}: no face was found; use a movie that shows one from the front.")
     kept = np.concatenate(records)
@@ -60,12 +59,12 @@ def film(movie: Path, reader: FeatureReader) -> Filmed:
     tracked[:, [INDEX[name] for name in POSE]] = rows(kept, units).place[:, -3:]
     for name, values in units.items():
         tracked[:, INDEX[name]] = values
-    return Filmed(kept["frame"].astype(int), kept["time"].astype(float), Features.joined(parts), tracked)
+    return Filmed(kept["frame"].astype(int), kept["time"].astype(float), Seen.joined(parts), tracked)
 
 
 def movie_table(net: Estimator, filmed: Filmed, table: Path) -> dict[str, dict[str, float]]:
-    """For each unit and angle that moves: Pearson's r with OpenFace's table, of `tracker` and of each branch, over the
-    frames that both have."""
+    """For each unit and angle that moves: Pearson's r with OpenFace's table, of `tracker`, `alone` and `change`, over
+    the frames that both have."""
     true = read_table(table)
     of_frame = {int(frame): i for i, frame in enumerate(true.frames)}
     both = [(i, of_frame[frame]) for i, frame in enumerate(filmed.frames) if frame in of_frame]
@@ -73,7 +72,7 @@ def movie_table(net: Estimator, filmed: Filmed, table: Path) -> dict[str, dict[s
     said = np.zeros((len(theirs), len(NAMES)), np.float32)
     said[:, [INDEX[name] for name in POSE]] = true.pose[theirs]
     said[:, [INDEX[name] for name in UNITS]] = true.intensities[theirs] / 5
-    readers = {"tracker": filmed.tracked} | {name: filmed_attributes(net, filmed, name) for name in (*BRANCHES, CHANGE)}
+    readers = {"tracker": filmed.tracked} | {name: filmed_attributes(net, filmed, name) for name in (ALONE, CHANGE)}
     moving = [name for name in (*POSE, *UNITS) if said[:, INDEX[name]].std() > MOVES]
     return {
         name: {
@@ -84,19 +83,20 @@ def movie_table(net: Estimator, filmed: Filmed, table: Path) -> dict[str, dict[s
     }
 
 
-def filmed_attributes(net: Estimator, filmed: Filmed, name: str = BRANCHES[0]) -> np.ndarray:
-    """float32 [R,25] in the order of NAMES: a branch's readings, smoothed in time, units less the person's own rest, as
+def filmed_attributes(net: Estimator, filmed: Filmed, name: str) -> np.ndarray:
+    """float32 [R,25] in the order of NAMES: `alone` or `change`, smoothed in time, units less the person's own rest, as
     the tracker takes it off."""
-    read = smooth(branch(net, filmed.seen, name), filmed.times, WIDTH)
+    found = find(net, filmed.seen.crops, filmed.seen.angle)
+    read = smooth(found[name], filmed.times, WIDTH)
     units = slice(0, len(UNITS))
     rest = np.quantile(read[:, units], REST, axis=0)
     read[:, units] -= rest if name == CHANGE else np.clip(rest, 0, None)
-    return attributes(read, filmed.seen.turn)
+    return attributes(read, found["turn"])
 
 
-def portraits(folder: Path, reader: FaceReader, features: FeatureReader) -> tuple[Features, np.ndarray]:
-    """(features of the largest face of each picture of a folder, what the tracker's blendshapes say of it float32
-    [N,25]); pictures without a face are left out."""
+def portraits(folder: Path, reader: FaceReader) -> tuple[Seen, np.ndarray]:
+    """(what the estimator sees of the largest face of each picture of a folder, what the tracker's blendshapes say of
+    it float32 [N,25]); pictures without a face are left out."""
     parts, said = [], []
     for path in tqdm(sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))):
         try:
@@ -105,23 +105,21 @@ def portraits(folder: Path, reader: FaceReader, features: FeatureReader) -> tupl
         except ZygomaError as problem:
             tqdm.write(str(problem))
             continue
-        parts.append(look(features, [Picture(photo.pixels)], [region_of(face.landmarks)]))
+        parts.append(look(reader, [Picture(photo.pixels)], [region_of(face.landmarks)]))
         values = unit_readings(face.blendshapes)
         said.append([*face.pose, *(values.get(unit, np.nan) for unit in UNITS), *([np.nan] * len(GAZE))])
     if not parts:
         raise ZygomaError(f"{folder}: no picture with a face is here.")
-    return Features.joined(parts), np.array(said, np.float32)
+    return Seen.joined(parts), np.array(said, np.float32)
 
 
-def portrait_table(net: Estimator, seen: Features, said: np.ndarray) -> dict[str, dict[str, float]]:
-    """For each unit that the blendshapes read, and the angles: r of each branch over people, and the mean that the
-    joint one reads."""
-    readers = {name: attributes(branch(net, seen, name), seen.turn) for name in BRANCHES}
+def portrait_table(net: Estimator, seen: Seen, said: np.ndarray) -> dict[str, dict[str, float]]:
+    """For each unit that the blendshapes read, and the angles: r over people, and the means of both."""
+    found = find(net, seen.crops, seen.angle)
+    read = attributes(found[ALONE], found["turn"])
     out = {}
     for name in (*POSE, *UNITS):
-        at = INDEX[name]
-        out[name] = {
-            f"r {reader}": float(metrics.pearson(values[:, at], said[:, at])) for reader, values in readers.items()
-        }
-        out[name] |= {"mean": float(readers["joint"][:, at].mean()), "mean blendshapes": float(said[:, at].mean())}
+        mine, theirs = read[:, INDEX[name]], said[:, INDEX[name]]
+        out[name] = {"r": float(metrics.pearson(mine, theirs))}
+        out[name] |= {"mean": float(mine.mean()), "mean blendshapes": float(theirs.mean())}
     return out

@@ -1,9 +1,9 @@
-"""The attribute estimator: Action Units, gaze and head pose of one face, from what MediaPipe's networks see of it.
+"""The attribute estimator: Action Units, gaze, head pose and landmarks of one face, read off its pixels.
 
-Two readers with one last layer each, and two that have both before them: `geometry` knows landmarks in the head's frame
-and blendshapes, `appearance` the landmark network's inner maps, where folds and teeth are still to be seen. `joint` is
-the reading of a face alone; the other two tell what it rests on. `change` is read of two pictures of one person, where
-only the difference counts: whose brows these are then matters less than what they do.
+It learns to place 478 landmarks before it reads 25 attributes off them and off what it saw: a picture says far more
+about the former, and whoever has to place lids and lips learns where to look. `alone` is the reading of one face.
+`change` is read of two pictures of one person, where only the difference counts: whose brows these are then matters
+less than what they do.
 """
 
 from __future__ import annotations
@@ -18,102 +18,156 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from addon.core.attributes import AT_POSE, AT_UNITS, GAZE, NAMES, UNITS
+from addon.core.faces import FaceReader
 from addon.core.faces.pose import angles
+from addon.core.faces.topology import EYE_LEFT, EYE_RIGHT
 from addon.core.mesh.fit import rotation
 
 from ..graph import export_graph, write_graph
 from . import weights_file
-from .features import Features
+from .crops import SIDE
 
-BRANCHES = ("joint", "geometry", "appearance")  # readings of one face
-CHANGE = "change"
-INPUTS = ("maps_16", "maps_8", "points", "blendshapes")
+ALONE, CHANGE = "alone", "change"
 OUTPUTS = (*UNITS, *GAZE, "turn_x", "turn_y", "turn_z")  # turn: a rotation vector that corrects the landmarks' pose
 AT_TURN = slice(len(OUTPUTS) - 3, len(OUTPUTS))
+POINTS = 478
+AT_ONCE = 32  # faces
+STEP = 0.1  # sides of the crop that a landmark moves where its output is 1
+HALVINGS = 12  # of the distance from a rotation, each time more than that: float32 is exhausted by then
 
 
 @dataclass(frozen=True)
 class EstimatorConfig:
-    hidden: int = 128  # what each branch hands to the joint layer
-    dropout: float = 0.3
-    unseen: float = 0.3  # share of the inputs that training hides
+    """widths: channels at 64, 32, 16 and 8 pixels; hidden: what both halves hand to the readings; maps: channels that
+    are kept, place by place, of the last two stages."""
+
+    widths: tuple[int, ...] = (24, 48, 88, 128)
+    hidden: int = 256
+    maps: tuple[int, int] = (16, 32)
+    dropout: float = 0.2
 
 
-FARTHEST = 5.0  # standard deviations: a face unlike any that was learnt from stays within reach
+class Residual(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        convolutions = [nn.Conv2d(channels, channels, 3, padding=1, bias=False) for _ in range(2)]
+        self.body = nn.Sequential(
+            convolutions[0], nn.BatchNorm2d(channels), nn.ReLU(), convolutions[1], nn.BatchNorm2d(channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.body(x))
 
 
-def hidden_layer(inputs: int, config: EstimatorConfig) -> nn.Sequential:
+def halved(inputs: int, outputs: int, kernel: int, residuals: int) -> nn.Sequential:
+    """A stage: half as many pixels a side."""
+    first = nn.Conv2d(inputs, outputs, kernel, 2, kernel // 2, bias=False)
+    return nn.Sequential(first, nn.BatchNorm2d(outputs), nn.ReLU(), *(Residual(outputs) for _ in range(residuals)))
+
+
+def normed(inputs: int, outputs: int) -> nn.Sequential:
     """Normed before it is cut off at 0: steps that all weights take together would push every value below for good."""
-    return nn.Sequential(nn.Linear(inputs, config.hidden, bias=False), nn.BatchNorm1d(config.hidden))
-
-
-class Appearance(nn.Module):
-    """The landmark network's maps -> [B,hidden], by one layer: what it learnt on real faces is kept as it is. The maps
-    are flattened, not pooled: the crop follows the face, so a place in them is a place in the face."""
-
-    def __init__(self, config: EstimatorConfig):
-        super().__init__()
-        self.norm = nn.BatchNorm1d(2 * 128 * 8 * 8, affine=False)
-        self.layer = hidden_layer(2 * 128 * 8 * 8, config)
-        self.unseen, self.dropout = nn.Dropout(config.unseen), nn.Dropout(config.dropout)
-
-    def forward(self, maps_16: Tensor, maps_8: Tensor) -> Tensor:
-        x = torch.cat([maps_8, F.avg_pool2d(maps_16, 2)], 1).flatten(1)  # [B,256,8,8] -> [B,16384]
-        return self.dropout(F.relu(self.layer(self.unseen(self.norm(x).clamp(-FARTHEST, FARTHEST)))))
-
-
-class Geometry(nn.Module):
-    """Landmarks in the head's frame and blendshapes -> [B,hidden]."""
-
-    def __init__(self, config: EstimatorConfig):
-        super().__init__()
-        self.norm = nn.BatchNorm1d(478 * 3 + 52, affine=False)
-        self.layer = hidden_layer(478 * 3 + 52, config)
-        self.unseen, self.dropout = nn.Dropout(config.unseen), nn.Dropout(config.dropout)
-
-    def forward(self, points: Tensor, blendshapes: Tensor) -> Tensor:
-        x = torch.cat([points.flatten(1), blendshapes], 1)
-        return self.dropout(F.relu(self.layer(self.unseen(self.norm(x).clamp(-FARTHEST, FARTHEST)))))
+    return nn.Sequential(nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU())
 
 
 class Estimator(nn.Module):
-    def __init__(self, config: EstimatorConfig = EstimatorConfig()):
+    """layout float32 [478,3]: where landmarks lie in a crop on average, in its sides from its middle."""
+
+    def __init__(self, config: EstimatorConfig = EstimatorConfig(), layout: Tensor | None = None):
         super().__init__()
         self.config = config
-        self.appearance, self.geometry = Appearance(config), Geometry(config)
-        self.read_appearance = nn.Linear(config.hidden, len(OUTPUTS))
-        self.read_geometry = nn.Linear(config.hidden, len(OUTPUTS))
-        self.read_joint = nn.Linear(2 * config.hidden, len(OUTPUTS))
+        widths = config.widths
+        self.stages = nn.ModuleList(
+            halved(inputs, outputs, kernel, residuals)
+            for inputs, outputs, kernel, residuals in zip(
+                (3, *widths), widths, (5, 3, 3, 3), (0, 1, 2, 2), strict=False
+            )
+        )
+        self.maps = nn.ModuleList(
+            nn.Conv2d(width, kept, 1) for width, kept in zip(widths[-2:], config.maps, strict=True)
+        )
+        places = sum(kept * (SIDE // halvings) ** 2 for kept, halvings in zip(config.maps, (8, 16), strict=True))
+        self.appearance = normed(places, config.hidden)
+        self.landmarks = nn.Linear(config.hidden, POINTS * 3)
+        self.geometry = nn.Sequential(nn.BatchNorm1d(POINTS * 3), *normed(POINTS * 3, config.hidden))
+        self.dropout = nn.Dropout(config.dropout)
+        self.read_alone = nn.Linear(2 * config.hidden, len(OUTPUTS))
         self.read_change = nn.Linear(2 * config.hidden, len(OUTPUTS))
-        for read in (self.read_appearance, self.read_geometry, self.read_joint, self.read_change):
-            nn.init.zeros_(read.weight)  # random readings are far larger than true ones
-            nn.init.zeros_(read.bias)
+        for layer in (self.landmarks, self.read_alone, self.read_change):
+            nn.init.zeros_(layer.weight)  # random readings are far larger than true ones
+            nn.init.zeros_(layer.bias)
+        self.register_buffer("layout", torch.zeros(POINTS, 3) if layout is None else layout.float())
+        pose = FaceReader(threads=1).head_pose
+        self.rigid = torch.from_numpy(pose.rigid)
+        self.register_buffer("canonical", torch.from_numpy(pose.canonical).float(), persistent=False)
+        self.register_buffer("weights", torch.from_numpy(pose.weights / pose.weights.sum()).float(), persistent=False)
 
-    def branches(self, maps_16, maps_8, points, blendshapes) -> dict[str, Tensor]:
-        """Each branch's reading [B,25] in the order of OUTPUTS; `embedding` [B,2 hidden]: what the joint one reads."""
-        seen, known = self.appearance(maps_16, maps_8), self.geometry(points, blendshapes)
-        both = torch.cat([known, seen], 1)
-        return {
-            "joint": self.read_joint(both),
-            "geometry": self.read_geometry(known),
-            "appearance": self.read_appearance(seen),
-            CHANGE: self.read_change(both),
-            "embedding": both,
-        }
+    def branches(self, pictures: Tensor) -> dict[str, Tensor]:
+        """pictures float32 [B,3,128,128] -1..1 -> `alone` and `change` [B,25] in the order of OUTPUTS, `points`
+        [B,478,3] in sides of the crop from its middle, `turn` [B,3,3] of the head in the crop's frame as the points say
+        it, `embedding` [B,2 hidden]: what is read."""
+        x, kept = pictures, []
+        for stage in self.stages:
+            x = stage(x)
+            kept.append(x)
+        parts = [squeeze(part).flatten(1) for squeeze, part in zip(self.maps, kept[-2:], strict=True)]
+        seen = self.appearance(torch.cat(parts, 1))
+        with torch.autocast("cpu", enabled=False):
+            seen = seen.float()
+            points = self.layout + STEP * self.landmarks(seen).view(-1, POINTS, 3)
+            turn = self.turn(points.detach())
+            known = self.geometry(self._in_head_frame(points, turn).flatten(1))
+            both = self.dropout(torch.cat([seen, known], 1))
+            alone, change = self.read_alone(both), self.read_change(both)
+        return {ALONE: alone, CHANGE: change, "points": points, "turn": turn, "embedding": both}
 
-    def forward(self, maps_16, maps_8, points, blendshapes) -> Tensor:
-        """Features of B faces (see features.Features) -> float32 [B,25] in the order of OUTPUTS, units not clamped."""
-        return self.branches(maps_16, maps_8, points, blendshapes)["joint"]
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """`alone` and `change`, see branches."""
+        found = self.branches(pictures)
+        return found[ALONE], found[CHANGE]
+
+    def turn(self, points: Tensor) -> Tensor:
+        """[B,3,3]: what addon.core.faces.pose.rigid_turn finds, by steps that a graph can take."""
+        rigid = points[:, self.rigid]
+        weights = self.weights[:, None]
+        a = self.canonical - (weights * self.canonical).sum(0)
+        b = rigid - (weights * rigid).sum(1, keepdim=True)
+        m = (weights * b).transpose(1, 2) @ a
+        m = m / m.square().sum((1, 2), keepdim=True).sqrt().clamp_min(1e-9)
+        for _ in range(HALVINGS):  # Newton and Schulz: towards the nearest rotation
+            m = 1.5 * m - 0.5 * m @ m.transpose(1, 2) @ m
+        return m
+
+    def _in_head_frame(self, points: Tensor, turn: Tensor) -> Tensor:
+        """[B,478,3] in eye distances, see addon.core.faces.measures.in_head_frame."""
+        across = points[:, list(EYE_LEFT)].mean(1) - points[:, list(EYE_RIGHT)].mean(1)
+        size = across.square().sum(1).sqrt().clamp_min(1e-3)[:, None, None]
+        return (points - points.mean(1, keepdim=True)) @ turn / size
 
 
-def tensors(features: Features) -> tuple[Tensor, ...]:
-    """The estimator's inputs."""
-    return tuple(torch.from_numpy(np.ascontiguousarray(getattr(features, name))) for name in INPUTS)
+def tensor(crops: np.ndarray) -> Tensor:
+    """The estimator's input of uint8 crops [N,128,128,3]."""
+    pictures = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return pictures.contiguous(memory_format=torch.channels_last)
+
+
+def in_picture(turn: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    """[N,3,3]: turns in crops that are themselves turned by angle [N], as the picture shows them."""
+    return Rotation.from_euler("z", angle).as_matrix() @ turn
+
+
+@torch.no_grad()
+def find(net: Estimator, crops: np.ndarray, angle: np.ndarray) -> dict[str, np.ndarray]:
+    """What the estimator finds of faces, uint8 crops [N,128,128,3] that are turned by angle [N] in their pictures, see
+    Estimator.branches; `turn` in the picture's frame."""
+    parts = [net.branches(tensor(crops[i : i + AT_ONCE])) for i in range(0, len(crops), AT_ONCE)]
+    found = {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+    return found | {"turn": in_picture(found["turn"], angle)}
 
 
 def wanted(attributes: np.ndarray, turn: np.ndarray) -> np.ndarray:
     """float32 [N,25] in the order of OUTPUTS: what is to be read of faces with these true attributes [N,25] whose
-    landmarks say `turn` [N,3,3]."""
+    landmarks say `turn` [N,3,3], in the picture's frame."""
     true = np.stack([rotation(pose) for pose in attributes[:, AT_POSE]])
     correction = Rotation.from_matrix(np.swapaxes(turn, 1, 2) @ true).as_rotvec()
     at_gaze = [NAMES.index(name) for name in GAZE]
@@ -143,18 +197,22 @@ def save(net: Estimator, path: Path) -> None:
 
 
 def export(net: Estimator, path: Path) -> None:
-    """The estimator in evaluation mode as one ONNX graph of standard operators, float16 weights: INPUTS -> `readings`
-    [B,25] in the order of OUTPUTS, which its metadata names. Any number of faces B."""
-    shapes = {"maps_16": (128, 16, 16), "maps_8": (128, 8, 8), "points": (478, 3), "blendshapes": (52,)}
-    examples = {name: torch.zeros(2, *shapes[name]) for name in INPUTS}
-    names = {id(tensor): name for name, tensor in net.state_dict(keep_vars=True).items()}
-    model = export_graph(net, examples, ["readings"], {name: {0: "B"} for name in (*INPUTS, "readings")}, names)
+    """The estimator in evaluation mode as one ONNX graph of standard operators, float16 weights: `pictures`
+    [B,3,128,128] -1..1 -> `alone`, `change` [B,25] in the order of OUTPUTS, which its metadata names. Any number of
+    faces B."""
+    examples = {"pictures": torch.zeros(2, 3, SIDE, SIDE)}
+    names = {id(value): name for name, value in net.state_dict(keep_vars=True).items()}
+    outputs = [ALONE, CHANGE]
+    model = export_graph(net, examples, outputs, {name: {0: "B"} for name in ("pictures", *outputs)}, names)
     write_graph(model, path, {"outputs": ",".join(OUTPUTS)})
 
 
 def load(path: Path) -> Estimator:
     """The estimator, ready to judge: not trainable, in evaluation mode. Raises PackError where the file is none."""
     config, state = weights_file.load(path, "estimator")
+    for name in ("widths", "maps"):
+        if isinstance(config.get(name), list):
+            config[name] = tuple(config[name])
     net = Estimator(weights_file.config(EstimatorConfig, config, path))
     weights_file.fill(net, state, path)
     return net

@@ -7,14 +7,15 @@ import numpy as np
 from tqdm import tqdm
 
 from addon.core.attributes import AT_POSE, AT_UNITS, COMMON, INDEX, NAMES, UNITS
+from addon.core.faces import FaceReader
 from addon.core.faces.landmarks import region_of
 from addon.core.faces.picture import Picture
 
 from . import augment, metrics
-from .estimator import BRANCHES, CHANGE, Estimator, attributes, changed
-from .features import FeatureReader, Features
+from .crops import Seen, close_region, look
+from .estimator import ALONE, CHANGE, Estimator, attributes, changed, find
 from .ramps import Ramps
-from .reading import branch, look
+from .train_estimator import in_crop, landmark_error
 from .views import Views
 
 EDGES = np.array([0.0, 0.125, 0.375, 0.625, 0.875, 1.01])
@@ -25,23 +26,41 @@ QUALITY = 70
 LOOKED_AT = 16
 
 
-def see(views: Views, reader: FeatureReader) -> Features:
-    """Features of all views, looked at as a movie's frames are."""
+def see(views: Views, reader: FaceReader) -> Seen:
+    """All views, looked at as a movie's frames are."""
     parts = []
     for start in tqdm(range(0, len(views), LOOKED_AT), desc="looking", unit="batch"):
         chosen = range(start, min(start + LOOKED_AT, len(views)))
         pictures = [Picture(views.picture(i)) for i in chosen]
         parts.append(look(reader, pictures, [region_of(views.landmarks[i]) for i in chosen]))
-    return Features.joined(parts)
+    return Seen.joined(parts)
 
 
-def agreement(net: Estimator, seen: Features, true: np.ndarray, name: str = BRANCHES[0]) -> dict[str, np.ndarray]:
-    """`figures` [25] of a branch's readings against the true vectors [N,25], in the order of NAMES; `bins`
+def read_attributes(net: Estimator, seen: Seen) -> np.ndarray:
+    """float32 [N,25] in the order of NAMES, of each face alone."""
+    found = find(net, seen.crops, seen.angle)
+    return attributes(found[ALONE], found["turn"])
+
+
+def agreement(net: Estimator, seen: Seen, true: np.ndarray) -> dict[str, np.ndarray]:
+    """`figures` [25] of what is read of each face alone against the true vectors [N,25], in the order of NAMES; `bins`
     [25,5]: the mean reading where the truth lies about 0, .25, .5, .75 and 1."""
-    read = attributes(branch(net, seen, name), seen.turn)
+    read = read_attributes(net, seen)
     out = figures(read, true)
     out["bins"] = np.array([metrics.binned(read[:, i], true[:, i], EDGES)[0] for i in range(len(NAMES))])
     return out
+
+
+def landmarks(net: Estimator, seen: Seen, views: Views) -> dict[str, float]:
+    """Median distance from the true landmarks, in eye distances: of the estimator's, and of MediaPipe's, which placed
+    its crops."""
+    regions = [close_region(points) for points in seen.landmarks]
+    true, others = (
+        np.stack([in_crop(points, region) for points, region in zip(rows, regions, strict=True)])
+        for rows in (views.landmarks, seen.landmarks)
+    )
+    found = find(net, seen.crops, seen.angle)["points"]
+    return {"estimator": landmark_error(found, true), "MediaPipe": landmark_error(others, true)}
 
 
 def figures(read: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
@@ -55,24 +74,23 @@ def figures(read: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def changes(net: Estimator, seen: Features, views: Views) -> dict[str, np.ndarray]:
-    """`figures` [U] of changes of units, read of all views beside the same person's reference
-    view."""
+def changes(net: Estimator, seen: Seen, views: Views) -> dict[str, np.ndarray]:
+    """`figures` [U] of changes of units, read of all views beside the same person's reference view."""
     photos, rows, of = views.beside_photos()
     first = photos[of]
-    raw, units = branch(net, seen, CHANGE), views.attributes[:, AT_UNITS]
+    raw, units = find(net, seen.crops, seen.angle)[CHANGE], views.attributes[:, AT_UNITS]
     read, true = changed(raw[first], raw[rows], units[first]) - units[first], units[rows] - units[first]
     return figures(read, true)
 
 
-def ramp_readings(net: Estimator, ramps: Ramps, reader: FeatureReader) -> np.ndarray:
+def ramp_readings(net: Estimator, ramps: Ramps, reader: FaceReader) -> np.ndarray:
     """float32 [P,U,5]: what is read of the unit that is ramped, beside the ramp's first picture."""
     out = np.zeros(ramps.landmarks.shape[:3], np.float32)
     for p, person in enumerate(tqdm(ramps.pictures, desc="ramps", unit="person")):
         for u, pictures in enumerate(person):
             regions = [region_of(points) for points in ramps.landmarks[p, u]]
             seen = look(reader, [Picture(picture) for picture in pictures], regions)
-            raw = branch(net, seen, CHANGE)
+            raw = find(net, seen.crops, seen.angle)[CHANGE]
             out[p, u] = changed(raw[:1], raw, np.zeros(len(UNITS), np.float32))[:, u]
     return out
 
@@ -83,7 +101,7 @@ def monotone(read: np.ndarray) -> np.ndarray:
     return ((steps > -BACK).all(-1) & (read[..., -1] - read[..., 0] > RISE)).mean(0)
 
 
-def jitter(net: Estimator, views: Views, reader: FeatureReader, seed: int = 0) -> np.ndarray:
+def jitter(net: Estimator, views: Views, reader: FaceReader, seed: int = 0) -> np.ndarray:
     """float64 [25]: the standard deviation of what is read of one view under other crops and JPEG 70, mean of views."""
     rng = np.random.default_rng(seed)
     spread = []
@@ -94,7 +112,7 @@ def jitter(net: Estimator, views: Views, reader: FeatureReader, seed: int = 0) -
             pictures.append(Picture(picture))
             regions.append(region_of(points))
         seen = look(reader, pictures, regions)
-        spread.append(attributes(branch(net, seen), seen.turn).std(0))
+        spread.append(read_attributes(net, seen).std(0))
     return np.mean(spread, axis=0)
 
 
@@ -155,14 +173,3 @@ def _figures(found: dict[str, np.ndarray], at: int) -> str:
 
 def _cell(value: float, width: int, digits: int = 2) -> str:
     return "-".rjust(width) if np.isnan(value) else f"{value:{width}.{digits}f}"
-
-
-def by_branch(net: Estimator, seen: Features, true: np.ndarray) -> list[str]:
-    """What each branch can: mean r over the 17 units, and the units that it reads best of the three."""
-    read = {name: agreement(net, seen, true, name)["r"][AT_UNITS][: len(COMMON) - 3] for name in BRANCHES}
-    best = np.argmax(np.nan_to_num(np.stack(list(read.values())), nan=-1), axis=0)
-    return [
-        f"{name:10} r {np.nanmean(values):.3f}, best at "
-        + (", ".join(UNITS[i] for i in np.flatnonzero(best == k)) or "none")
-        for k, (name, values) in enumerate(read.items())
-    ]

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from addon.core.faces.landmarks import fit_regions, region_of
-from addon.core.faces.picture import Picture, Region
+from addon.core.faces import FaceReader
+from addon.core.faces.landmarks import region_of
+from addon.core.faces.picture import Picture
 
 from . import estimator, identity
-from .estimator import BRANCHES, CHANGE, Estimator
-from .features import FeatureReader, Features
+from .crops import look
+from .estimator import ALONE, CHANGE, Estimator, find
 from .identity import IdentityNet
 
 WEIGHTS = Path(__file__).with_name("weights")
@@ -45,7 +46,7 @@ class Judges:
 
     def __init__(self, net: Estimator, identities: IdentityNet, threads: int = 1):
         self.estimator, self.identity = net, identities
-        self.features = FeatureReader(threads=threads)
+        self.reader = FaceReader(threads=threads)
 
     @staticmethod
     def load(folder: Path = WEIGHTS, threads: int = 1) -> Judges:
@@ -63,31 +64,17 @@ class Judges:
 
     def _read(self, pixels: Sequence[np.ndarray], near: Sequence[np.ndarray]) -> Readings:
         pictures = [Picture(p) for p in pixels]
-        seen = look(self.features, pictures, [region_of(points) for points in near])
-        read, change, expression = (branch(self.estimator, seen, name) for name in (BRANCHES[0], CHANGE, "embedding"))
+        seen = look(self.reader, pictures, [region_of(points) for points in near])
+        found = find(self.estimator, seen.crops, seen.angle)
+        expression = found["embedding"]
         return Readings(
-            attributes=estimator.attributes(read, seen.turn),
-            change=change,
+            attributes=estimator.attributes(found[ALONE], found["turn"]),
+            change=found[CHANGE],
             expression=expression / np.linalg.norm(expression, axis=1, keepdims=True).clip(1e-6),
             identity=embed(self.identity, pixels, seen.landmarks),
             landmarks=seen.landmarks,
             found=seen.presence >= PRESENT,
         )
-
-
-def look(reader: FeatureReader, pictures: list[Picture], regions: list[Region]) -> Features:
-    """Features of faces about these regions: looked at once to find the crop as the tracker finds it, and once more."""
-    points = [
-        fit_regions(reader.reader.models, picture, [region])[0][0]
-        for picture, region in zip(pictures, regions, strict=True)
-    ]
-    return reader.regions(pictures, [region_of(p) for p in points])
-
-
-@torch.no_grad()
-def branch(net: Estimator, seen: Features, name: str = BRANCHES[0]) -> np.ndarray:
-    """float32 [N,...] of one of the estimator's branches, or its embedding."""
-    return net.branches(*estimator.tensors(seen))[name].numpy()
 
 
 @torch.no_grad()

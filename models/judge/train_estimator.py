@@ -1,8 +1,7 @@
-"""Trains the attribute estimator on synthetic people, in rounds.
+"""Trains the attribute estimator on synthetic people, in rounds of steps.
 
-Looking at a face costs ten times what learning from it does. So a round draws some faces, each altered at random, looks
-at them once, and learns from them several times. A round follows from the seed and its number alone: a broken run goes
-on at the last whole round and ends with the same weights.
+Each step draws people anew, two views of each, and alters them at random. A step follows from the seed and its number
+alone: a broken run goes on at the last whole round and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -16,93 +15,94 @@ import torch
 from torch import Tensor, nn
 
 from addon.core.attributes import COMMON, INDEX, POSE
-from addon.core.faces.landmarks import SIDE, region_of
-from addon.core.faces.picture import Picture
-from addon.core.faces.topology import MIRROR
+from addon.core.faces.picture import Picture, Region
+from addon.core.faces.topology import EYE_LEFT, EYE_RIGHT, MIRROR
 
 from . import augment, metrics
-from .estimator import BRANCHES, CHANGE, Estimator, EstimatorConfig, tensors, wanted
-from .features import FeatureReader, Features
+from .crops import SIDE, close_region
+from .estimator import ALONE, CHANGE, Estimator, EstimatorConfig, find, in_picture, tensor, wanted
 from .training import Schedule, train
 from .views import Views
 
 MIRRORED = (INDEX["pose_yaw"], INDEX["pose_roll"], INDEX["gaze_yaw"])
-LOOKED_AT = 32  # crops at a time
+LAID_OUT = 256  # views whose landmarks' mean is where training begins
 UNIT_COUNT = len(COMMON) - len(POSE)  # OpenFace's and the papers' units, which stand first
 SMALLEST_SPREAD = 0.02  # of a label's standard deviation, which errors are counted in
 
 
 @dataclass(frozen=True)
 class EstimatorTraining:
-    rounds: int = 40
-    faces: int = 1024  # a round
-    passes: int = 4  # over a round's faces
-    batch: int = 64
+    rounds: int = 80
+    steps: int = 128  # a round
+    batch: int = 32
     rate: float = 1e-3  # falls to 0 along a cosine
     decay: float = 0.02  # of the weights
-    averaged: float = 0.995  # of the running mean of the weights, which is what judges
-    judged: int = 5  # rounds between two looks at people held out
+    averaged: float = 0.999  # of the running mean of the weights, which is what judges
+    judged: int = 8  # rounds between two looks at people held out
+    landmarks: float = 20.0  # weight of their mean distance from the truth, in eye distances
+    depth: float = 0.3  # what a landmark's distance along the axis counts beside those in the picture
     concord: float = 0.5  # weight of 1 - CCC, which keeps readings from shrinking towards the mean
+    precision: str = "float32"  # or bfloat16, where the processor multiplies it
     seed: int = 0
     network: EstimatorConfig = field(default_factory=EstimatorConfig)
 
 
 PRESETS = {
     "cpu": EstimatorTraining(),
-    "h200": EstimatorTraining(rounds=400, faces=2048, network=EstimatorConfig(hidden=224)),
-    "smoke": EstimatorTraining(rounds=2, faces=24, passes=2, batch=12, network=EstimatorConfig(hidden=16)),
+    "h200": EstimatorTraining(rounds=800, batch=256, precision="bfloat16"),
+    "smoke": EstimatorTraining(
+        rounds=2, steps=3, batch=8, network=EstimatorConfig(widths=(4, 4, 6, 8), hidden=16, maps=(2, 4))
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Faces:
-    """What a round learns from: the estimator's inputs and, in its order, what it should read [N,25]."""
+    """What a step learns from, N faces: crops uint8 [N,128,128,3]; angle [N] of the crops in their pictures; landmarks
+    float32 [N,478,3] in sides of the crop from its middle; attributes float32 [N,25] in the order of NAMES."""
 
-    inputs: tuple[Tensor, ...]
-    wanted: Tensor
+    crops: np.ndarray
+    angle: np.ndarray
+    landmarks: np.ndarray
+    attributes: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.wanted)
+        return len(self.crops)
 
 
-def drawn(views: Views, reader: FeatureReader, training: EstimatorTraining, number: int) -> Faces:
-    """The faces of round `number`, each altered: rows 2k and 2k + 1 are one person."""
-    rng = np.random.default_rng([training.seed, number])
-    chosen = pairs(views, training.faces // 2, rng)
+def drawn(views: Views, training: EstimatorTraining, step: int) -> Faces:
+    """The faces of one step, each altered: rows 2k and 2k + 1 are one person."""
+    rng = np.random.default_rng([training.seed, step])
+    chosen = pairs(views, training.batch // 2, rng)
     faces_of = rng.integers(2**63, size=len(chosen) // 2).repeat(2)
-    parts, labels = [], []
-    for start in range(0, len(chosen), LOOKED_AT):
-        part = slice(start, start + LOOKED_AT)
-        made = [
-            altered(views, int(i), np.random.default_rng(face), rng)
-            for i, face in zip(chosen[part], faces_of[part], strict=True)
-        ]
-        crops, matrices, mirrored = zip(*made, strict=True)
-        parts.append(reader.crops(np.stack(crops), np.stack(matrices)))
-        labels.append(_mirrored(views.attributes[chosen[part]], np.array(mirrored)))
-    return faces(Features.joined(parts), np.concatenate(labels))
+    made = [altered(views, int(i), np.random.default_rng(face), rng) for i, face in zip(chosen, faces_of, strict=True)]
+    crops, angle, landmarks, mirrored = (np.array(part) for part in zip(*made, strict=True))
+    return Faces(crops, angle, landmarks, _mirrored(views.attributes[chosen], mirrored))
 
 
 def pairs(views: Views, count: int, rng: np.random.Generator) -> np.ndarray:
     """int [2 count]: two views each of people drawn at random."""
-    rows = [np.flatnonzero(views.person == person) for person in views.people]
-    drawn = [rows[int(i)] for i in rng.integers(len(rows), size=count)]
-    return np.concatenate([rng.choice(own, 2, replace=len(own) < 2) for own in drawn])
+    starts, ends = views.rows_of_people
+    at = rng.integers(len(starts), size=count)
+    drawn = [rng.choice(np.arange(starts[i], ends[i]), 2, replace=ends[i] - starts[i] < 2) for i in at]
+    return np.concatenate(drawn)
 
 
 def altered(
     views: Views, index: int, face: np.random.Generator, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, bool]:
-    """(uint8 crop [256,256,3] of one view as another camera and another face of its kind would have given it, what
-    leads its pixels back to the picture's [2,3], whether it is mirrored, as its labels then are). face: draws the
-    face's shape and the camera, as they are in all pictures of one person; rng: the rest."""
+) -> tuple[np.ndarray, float, np.ndarray, bool]:
+    """(uint8 crop [128,128,3] of one view as another camera and another face of its kind would have given it, its angle
+    in the picture, its landmarks, whether it is mirrored, as its labels then are). face: draws the face's shape and the
+    camera, as they are in all pictures of one person; rng: the rest."""
     picture, points = views.picture(index), views.landmarks[index]
     mirrored = bool(face.random() < 0.5)
     if mirrored:
         picture, points = np.ascontiguousarray(picture[:, ::-1]), mirror(points, picture.shape[1])
-    region = augment.jittered(rng, region_of(points))
-    crop = augment.reshaped(face, picture, region, SIDE)
-    return augment.covered(rng, augment.photographed(face, crop)), region.to_picture(SIDE), mirrored
+    region = augment.jittered(rng, close_region(points))
+    crop, there = augment.reshaped(face, picture, region, SIDE, points)
+    there = np.c_[there - (SIDE - 1) / 2, points[:, 2] * SIDE / region.side] / SIDE
+    crop = augment.covered(rng, augment.photographed(face, crop))
+    return crop, region.angle, there.astype(np.float32), mirrored
 
 
 def mirror(points: np.ndarray, width: int) -> np.ndarray:
@@ -119,19 +119,19 @@ def _mirrored(attributes: np.ndarray, where: np.ndarray) -> np.ndarray:
     return out
 
 
-def plain(views: Views, reader: FeatureReader) -> Faces:
+def plain(views: Views) -> Faces:
     """The views as they are, to be judged by."""
-    parts = []
-    for start in range(0, len(views), LOOKED_AT):
-        part = range(start, min(start + LOOKED_AT, len(views)))
-        regions = [region_of(views.landmarks[i]) for i in part]
-        crops = [Picture(views.picture(i)).crop(region, SIDE) for i, region in zip(part, regions, strict=True)]
-        parts.append(reader.crops(np.stack(crops), np.stack([region.to_picture(SIDE) for region in regions])))
-    return faces(Features.joined(parts), views.attributes)
+    regions = [close_region(points) for points in views.landmarks]
+    crops = [Picture(views.picture(i)).crop(region, SIDE) for i, region in enumerate(regions)]
+    landmarks = [in_crop(points, region) for points, region in zip(views.landmarks, regions, strict=True)]
+    return Faces(np.stack(crops), np.array([region.angle for region in regions]), np.stack(landmarks), views.attributes)
 
 
-def faces(features: Features, attributes: np.ndarray) -> Faces:
-    return Faces(tensors(features), torch.from_numpy(wanted(attributes, features.turn)))
+def in_crop(points: np.ndarray, region: Region) -> np.ndarray:
+    """float32 [478,3]: landmarks [478,3] of a picture in sides of a crop from its middle."""
+    c, s = np.cos(region.angle), np.sin(region.angle)
+    away = (points[:, :2] - [region.x, region.y]) @ np.array([[c, -s], [s, c]])
+    return (np.c_[away, points[:, 2]] / region.side).astype(np.float32)
 
 
 def loss(read: Tensor, true: Tensor, spread: Tensor, concord: float) -> Tensor:
@@ -151,30 +151,44 @@ def spread_of(views: Views) -> Tensor:
     return torch.from_numpy(np.maximum(spread, SMALLEST_SPREAD).astype(np.float32))
 
 
-def losses_of(read: dict[str, Tensor], true: Tensor, spread: Tensor, concord: float) -> Tensor:
-    """The sum of all branches' losses on faces [B,25], of which rows 2k and 2k + 1 are one person."""
-    total = loss(read[CHANGE][::2] - read[CHANGE][1::2], true[::2] - true[1::2], spread, concord)
-    for name in BRANCHES:
-        total = total + loss(read[name], true, spread, concord)
-    return total
+def eye_distances(landmarks: Tensor) -> Tensor:
+    """[B,1,1]: between the middles of the eyes, of landmarks [B,478,3]."""
+    across = landmarks[:, list(EYE_LEFT)].mean(1) - landmarks[:, list(EYE_RIGHT)].mean(1)
+    return across.norm(dim=1)[:, None, None]
+
+
+def losses_of(found: dict[str, Tensor], faces: Faces, spread: Tensor, training: EstimatorTraining) -> Tensor:
+    """The loss of what the network found of these faces: its landmarks', and its readings' of each face and of the
+    difference between two of one person."""
+    landmarks = torch.from_numpy(faces.landmarks)
+    off = ((found["points"] - landmarks) / eye_distances(landmarks)).abs()
+    total = training.landmarks * (off[..., :2].mean() + training.depth * off[..., 2].mean())
+    true = torch.from_numpy(wanted(faces.attributes, in_picture(found["turn"].detach().numpy(), faces.angle)))
+    total = total + loss(found[ALONE], true, spread, training.concord)
+    change = found[CHANGE]
+    return total + loss(change[::2] - change[1::2], true[::2] - true[1::2], spread, training.concord)
+
+
+def landmark_error(found: np.ndarray, true: np.ndarray) -> float:
+    """Median distance in the picture of landmarks [N,478,3] from the true ones, in eye distances."""
+    eyes = eye_distances(torch.from_numpy(true)).numpy()[:, 0]
+    return float(np.median(np.linalg.norm((found - true)[..., :2], axis=-1) / eyes))
 
 
 def scores(net: Estimator, judged: Faces, views: Views) -> dict[str, dict[str, np.ndarray]]:
-    """MAE, Pearson, ICC(3,1) [25] of each branch; of `change`, between the views and their people's photos."""
-    out = {}
-    with torch.no_grad():
-        parts = [net.branches(*(x[i : i + 64] for x in judged.inputs)) for i in range(0, len(judged), 64)]
+    """MAE, Pearson, ICC(3,1) [25] of `alone`; of `change`, between the views and their people's photos."""
+    found = find(net, judged.crops, judged.angle)
+    true = wanted(judged.attributes, found["turn"])
     photos, rows, of = views.beside_photos()
-    for name in (*BRANCHES, CHANGE):
-        read, true = torch.cat([part[name] for part in parts]).numpy(), judged.wanted.numpy()
-        if name == CHANGE:
-            read, true = (values[rows] - values[photos[of]] for values in (read, true))
-        out[name] = {
-            "mae": metrics.mae(read, true),
-            "pearson": metrics.pearson(read, true),
-            "icc": metrics.icc(read, true),
+    beside = tuple(values[rows] - values[photos[of]] for values in (found[CHANGE], true))
+    return {
+        name: {
+            "mae": metrics.mae(read, actual),
+            "pearson": metrics.pearson(read, actual),
+            "icc": metrics.icc(read, actual),
         }
-    return out
+        for name, (read, actual) in {ALONE: (found[ALONE], true), CHANGE: beside}.items()
+    } | {"landmarks": {"error": np.array(landmark_error(found["points"], judged.landmarks))}}
 
 
 def train_estimator(
@@ -184,17 +198,21 @@ def train_estimator(
     training: EstimatorTraining,
     facts: dict,
     resume: bool,
-    threads: int = 1,
+    start: Estimator | None = None,
 ) -> Estimator:
-    """Trains on `views`, looks at `held_out`; returns the estimator with its averaged weights. See training.train."""
+    """Trains on `views`, looks at `held_out`; returns the estimator with its averaged weights. start: one whose weights
+    it begins with. See training.train."""
     torch.manual_seed(training.seed)
-    networks = nn.ModuleDict({"estimator": Estimator(training.network)})
-    reader = FeatureReader(threads=threads)
+    first = plain(views.of(np.linspace(0, len(views) - 1, min(len(views), LAID_OUT)).astype(int)))
+    net = Estimator(training.network, torch.from_numpy(first.landmarks.mean(0)))
+    if start is not None:
+        net.load_state_dict(start.state_dict())
+    networks = nn.ModuleDict({"estimator": net.to(memory_format=torch.channels_last)})
     spread = spread_of(views)
-    judged = plain(held_out, reader)
+    judged = plain(held_out)
     schedule = Schedule(
         rounds=training.rounds,
-        steps=training.passes * (training.faces // training.batch),
+        steps=training.steps,
         rate=training.rate,
         decay=training.decay,
         averaged=training.averaged,
@@ -203,21 +221,18 @@ def train_estimator(
     )
 
     def losses(number: int) -> Iterator[Tensor]:
-        seen = drawn(views, reader, training, number)
-        for _ in range(training.passes):
-            for people in torch.randperm(len(seen) // 2).split(training.batch // 2)[: training.faces // training.batch]:
-                chosen = torch.stack([2 * people, 2 * people + 1], 1).flatten()
-                read = networks["estimator"].branches(*(x[chosen] for x in seen.inputs))
-                yield losses_of(read, seen.wanted[chosen], spread, training.concord)
+        for i in range(training.steps):
+            faces = drawn(views, training, number * training.steps + i)
+            with torch.autocast("cpu", torch.bfloat16, enabled=training.precision == "bfloat16"):
+                found = networks["estimator"].branches(tensor(faces.crops))
+            yield losses_of(found, faces, spread, training)
 
     def judge(networks: nn.ModuleDict) -> dict[str, float]:
         figures = scores(networks["estimator"], judged, held_out)
-        out = {}
-        for name, values in figures.items():
-            out |= {f"{name} r": float(np.nanmean(values["pearson"][:UNIT_COUNT]))}
-        out["icc"] = float(np.nanmean(figures["joint"]["icc"][:UNIT_COUNT]))
-        out["mae"] = float(np.nanmean(figures["joint"]["mae"][:UNIT_COUNT]))
-        return out | {"turn": float(np.degrees(figures["joint"]["mae"][-3:].mean()))}
+        out = {f"{name} r": float(np.nanmean(figures[name]["pearson"][:UNIT_COUNT])) for name in (ALONE, CHANGE)}
+        out["icc"] = float(np.nanmean(figures[CHANGE]["icc"][:UNIT_COUNT]))
+        out["landmarks"] = float(figures["landmarks"]["error"])
+        return out | {"turn": float(np.degrees(figures[ALONE]["mae"][-3:].mean()))}
 
     facts = {"system": "judge: estimator", "training": asdict(training), **facts}
     return train(folder, facts, networks, schedule, losses, judge, resume)["estimator"]

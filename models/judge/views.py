@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,12 @@ class Views:
     @property
     def people(self) -> np.ndarray:
         return np.unique(self.person)
+
+    @cached_property
+    def rows_of_people(self) -> tuple[np.ndarray, np.ndarray]:
+        """(int [P] the first row of each person, int [P] the one behind their last): they lie together."""
+        starts = np.flatnonzero(np.diff(self.person, prepend=self.person[0] - 1)) if len(self) else np.zeros(0, int)
+        return starts, np.append(starts[1:], len(self))
 
     def split(self, share: float) -> tuple[Views, Views]:
         """(most people's views, those of the last `share` of the people, at least two of them)."""

@@ -6,7 +6,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from addon.core.errors import PackError  # noqa: E402
-from addon.core.faces import cut, face_crop  # noqa: E402
+from addon.core.faces import FaceReader, cut, face_crop  # noqa: E402
+from addon.core.faces.pose import rotation  # noqa: E402
 from models.judge import estimator, identity, weights_file  # noqa: E402
 
 torch.set_num_threads(1)
@@ -112,15 +113,40 @@ def test_the_exported_estimator_reads_as_torch_does_and_is_small(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     torch.manual_seed(0)
     net = estimator.Estimator()
-    inputs = {"maps_16": (128, 16, 16), "maps_8": (128, 8, 8), "points": (478, 3), "blendshapes": (52,)}
-    faces = {name: torch.randn(6, *shape) for name, shape in inputs.items()}
-    net.train()(*faces.values())  # norms that have seen something
+    for layer in (net.landmarks, net.read_alone, net.read_change):
+        torch.nn.init.normal_(layer.weight, std=0.05)  # they begin at nothing
+    net.layout.copy_(torch.rand(478, 3) - 0.5)
+    pictures = torch.rand(6, 3, 128, 128) * 2 - 1
+    net.train()(pictures)  # norms that have seen something
     net.eval()
     path = tmp_path / "estimator.onnx"
     estimator.export(net, path)
     assert path.stat().st_size < 8e6
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (read,) = session.run(None, {name: value[:3].numpy() for name, value in faces.items()})
-    expected = net(*(value[:3] for value in faces.values())).detach().numpy()
-    assert read == pytest.approx(expected, abs=3e-3)
+    read = session.run(None, {"pictures": pictures[:3].numpy()})
+    for ours, expected in zip(read, net(pictures[:3]), strict=True):
+        assert ours == pytest.approx(expected.detach().numpy(), abs=3e-3)
+        assert np.ptp(ours) > 0.1
     assert session.get_modelmeta().custom_metadata_map["outputs"].split(",")[0] == "AU01"
+
+
+def test_the_estimators_turn_is_the_products():
+    """Rigid landmarks of a turned head, with noise that lids and lips could make."""
+    net = estimator.Estimator(estimator.EstimatorConfig(widths=(4, 4, 6, 8), hidden=16, maps=(2, 4)))
+    pose = FaceReader(threads=1).head_pose
+    rng = np.random.default_rng(0)
+    for angles in ((0, 0, 0), (0.3, -0.5, 0.2), (-0.4, 0.6, -0.3)):
+        points = np.zeros((478, 3))
+        points[pose.rigid] = pose.canonical @ rotation(angles).T / 30
+        points += rng.normal(0, 0.01, points.shape)
+        found = net.turn(torch.from_numpy(points)[None].float())[0].numpy()
+        assert found == pytest.approx(pose.turn(points), abs=1e-4)
+        assert np.arccos(np.clip((np.trace(found.T @ rotation(angles)) - 1) / 2, -1, 1)) < 0.1
+
+
+def test_a_crops_own_angle_is_given_back():
+    """A face that is upright in a crop is as turned in the picture as its crop."""
+    turn = rotation((0.2, -0.1, 0.0))[None]
+    there = estimator.in_picture(turn, np.array([0.4]))
+    assert there[0] == pytest.approx(rotation((0, 0, 0.4)) @ turn[0], abs=1e-6)
+    assert estimator.in_picture(turn, np.zeros(1)) == pytest.approx(turn)

@@ -17,6 +17,7 @@ import addon
 from addon import curves
 from addon.core.attributes import COMMON
 from addon.core.attributes import POSE as ANGLES
+from addon.core.faces.pose import angles, line_of_sight, rotation
 from addon.core.tables import GAINS
 
 OPENFACE_UNITS = COMMON[len(ANGLES) :]
@@ -46,12 +47,18 @@ def said(capfd):
 
 
 def columns(path, face=None):
-    """The file's numbers by column, of one face: float64 [R]."""
+    """The file's numbers by column, of one face: float64 [R]; the head's turn as a picture shows it, against the line
+    of sight where the file says where the head stands."""
     with open(path, newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file, skipinitialspace=True))
     if face is not None:
         rows = [row for row in rows if int(row["face_id"]) == face]
-    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0] if name and name[-2:] != "_c"}
+    out = {name: np.array([float(row[name]) for row in rows]) for name in rows[0] if name and name[-2:] != "_c"}
+    if "pose_Tz" in out:
+        places, turns = (np.stack([out[f"pose_{kind}{axis}"] for axis in "xyz"], 1) for kind in "TR")
+        seen = [sight.T @ rotation(turn) for sight, turn in zip(line_of_sight(places), turns, strict=True)]
+        out |= dict(zip(POSE.values(), np.array([angles(turn) for turn in seen]).T, strict=True))
+    return out
 
 
 def load(path=SHIPPED, **options):

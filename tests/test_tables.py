@@ -457,6 +457,12 @@ def test_a_place_that_no_camera_sees_leaves_the_pose_as_it_stands(tmp_path, plac
     assert any("pose_T" in line for line in table.report)
 
 
+def test_a_place_without_a_turn_turns_nothing(tmp_path):
+    rows = [[i + 1, 0, i / 25, 0.98, 1, 300.0, 0.0, 500.0, *[1.0] * 17] for i in range(3)]
+    table = read_table(saved(tmp_path, text_of(rows, (*LEADING, *PLACE, *INTENSITIES))))
+    assert table.valid.all() and not table.pose.any()
+
+
 def test_without_the_heads_pose_gaze_says_nothing_and_rests(tmp_path):
     rows = [[i + 1, 0, i / 25, 0.98, 1, 0.3, 0.3, *[1.0] * 17] for i in range(5)]
     table = read_table(saved(tmp_path, text_of(rows, (*LEADING, "gaze_angle_x", "gaze_angle_y", *INTENSITIES))))

@@ -38,7 +38,9 @@ def train(args: argparse.Namespace) -> None:
     training = presets[args.preset]
     if args.rounds:
         training = replace(training, rounds=args.rounds)
-    if args.precision and args.judge == "estimator":
+    if args.judge != "estimator" and (args.start or args.precision):
+        raise ZygomaError(f"--start and --precision are the estimator's; leave them out to train the {args.judge}.")
+    if args.precision:
         training = replace(training, precision=args.precision)
     views, held_out = read_views(args.data, args.people).split(args.held_out)
     if args.shuffled:
@@ -62,11 +64,11 @@ def prove(args: argparse.Namespace) -> None:
     judges = Judges.load(args.weights, args.threads)
     views = read_views(args.data, args.people)
     seen = proof.see(views, judges.reader)
-    found = proof.agreement(judges.estimator, seen, views.attributes)
-    beside = proof.changes(judges.estimator, seen, views)
+    found = estimator.find(judges.estimator, seen.crops, seen.angle)
+    alone, beside = proof.agreement(found, views.attributes), proof.changes(found, views)
     wrong = None
     if args.shuffled:
-        wrong = proof.changes(estimator.load(args.shuffled), seen, views)
+        wrong = proof.changes(estimator.find(estimator.load(args.shuffled), seen.crops, seen.angle), views)
     rows = np.linspace(0, len(views) - 1, min(args.shaken, len(views))).astype(int)
     shaken = proof.jitter(judges.estimator, views.of(rows), judges.reader)
     rising = None
@@ -76,8 +78,8 @@ def prove(args: argparse.Namespace) -> None:
         made = ramps.render(about["seed"], people, about["size"])
         rising = proof.ramp_readings(judges.estimator, made, judges.reader)
     print(f"\n{len(views):,} views of {len(views.people):,} people, {seen.presence.mean():.0%} of them found\n")
-    print("\n".join(proof.lines(found, beside, rising, shaken, wrong)))
-    print("\nlandmarks off, in eye distances: " + _said(proof.landmarks(judges.estimator, seen, views)))
+    print("\n".join(proof.lines(alone, beside, rising, shaken, wrong)))
+    print("\nlandmarks off, in eye distances: " + _said(proof.landmarks(found, seen, views)))
     embedded = train_identity.embeddings(judges.identity, train_identity.plain(views))
     print("\nidentity: " + _said(train_identity.verification(embedded, views.person)))
     if args.movie and args.table:

@@ -72,7 +72,9 @@ def movie_table(net: Estimator, filmed: Filmed, table: Path) -> dict[str, dict[s
     said = np.zeros((len(theirs), len(NAMES)), np.float32)
     said[:, [INDEX[name] for name in POSE]] = true.pose[theirs]
     said[:, [INDEX[name] for name in UNITS]] = true.intensities[theirs] / 5
-    readers = {"tracker": filmed.tracked} | {name: filmed_attributes(net, filmed, name) for name in (ALONE, CHANGE)}
+    found = find(net, filmed.seen.crops, filmed.seen.angle)
+    readers = {"tracker": filmed.tracked}
+    readers |= {name: smoothed(found[name], found["turn"], filmed.times, name == CHANGE) for name in (ALONE, CHANGE)}
     moving = [name for name in (*POSE, *UNITS) if said[:, INDEX[name]].std() > MOVES]
     return {
         name: {
@@ -83,15 +85,14 @@ def movie_table(net: Estimator, filmed: Filmed, table: Path) -> dict[str, dict[s
     }
 
 
-def filmed_attributes(net: Estimator, filmed: Filmed, name: str) -> np.ndarray:
-    """float32 [R,25] in the order of NAMES: `alone` or `change`, smoothed in time, units less the person's own rest, as
-    the tracker takes it off."""
-    found = find(net, filmed.seen.crops, filmed.seen.angle)
-    read = smooth(found[name], filmed.times, WIDTH)
+def smoothed(readings: np.ndarray, turn: np.ndarray, times: np.ndarray, of_change: bool) -> np.ndarray:
+    """float32 [R,25] in the order of NAMES of readings [R,25] in the order of OUTPUTS: smoothed in time, units less the
+    person's own rest, as the tracker takes it off; what is read `of_change` may rest below 0."""
+    read = smooth(readings, times, WIDTH)
     units = slice(0, len(UNITS))
     rest = np.quantile(read[:, units], REST, axis=0)
-    read[:, units] -= rest if name == CHANGE else np.clip(rest, 0, None)
-    return attributes(read, found["turn"])
+    read[:, units] -= rest if of_change else np.clip(rest, 0, None)
+    return attributes(read, turn)
 
 
 def portraits(folder: Path, reader: FaceReader) -> tuple[Seen, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from tqdm import tqdm
@@ -25,6 +27,8 @@ JITTERS = 6  # of each view: 3 % shift, 5 % scale, JPEG 70
 QUALITY = 70
 LOOKED_AT = 16
 
+Found = Mapping[str, np.ndarray]  # of all views, see estimator.find
+
 
 def see(views: Views, reader: FaceReader) -> Seen:
     """All views, looked at as a movie's frames are."""
@@ -36,22 +40,16 @@ def see(views: Views, reader: FaceReader) -> Seen:
     return Seen.joined(parts)
 
 
-def read_attributes(net: Estimator, seen: Seen) -> np.ndarray:
-    """float32 [N,25] in the order of NAMES, of each face alone."""
-    found = find(net, seen.crops, seen.angle)
-    return attributes(found[ALONE], found["turn"])
-
-
-def agreement(net: Estimator, seen: Seen, true: np.ndarray) -> dict[str, np.ndarray]:
+def agreement(found: Found, true: np.ndarray) -> dict[str, np.ndarray]:
     """`figures` [25] of what is read of each face alone against the true vectors [N,25], in the order of NAMES; `bins`
     [25,5]: the mean reading where the truth lies about 0, .25, .5, .75 and 1."""
-    read = read_attributes(net, seen)
+    read = attributes(found[ALONE], found["turn"])
     out = figures(read, true)
     out["bins"] = np.array([metrics.binned(read[:, i], true[:, i], EDGES)[0] for i in range(len(NAMES))])
     return out
 
 
-def landmarks(net: Estimator, seen: Seen, views: Views) -> dict[str, float]:
+def landmarks(found: Found, seen: Seen, views: Views) -> dict[str, float]:
     """Median distance from the true landmarks, in eye distances: of the estimator's, and of MediaPipe's, which placed
     its crops."""
     regions = [close_region(points) for points in seen.landmarks]
@@ -59,8 +57,7 @@ def landmarks(net: Estimator, seen: Seen, views: Views) -> dict[str, float]:
         np.stack([in_crop(points, region) for points, region in zip(rows, regions, strict=True)])
         for rows in (views.landmarks, seen.landmarks)
     )
-    found = find(net, seen.crops, seen.angle)["points"]
-    return {"estimator": landmark_error(found, true), "MediaPipe": landmark_error(others, true)}
+    return {"estimator": landmark_error(found["points"], true), "MediaPipe": landmark_error(others, true)}
 
 
 def figures(read: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
@@ -74,11 +71,11 @@ def figures(read: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def changes(net: Estimator, seen: Seen, views: Views) -> dict[str, np.ndarray]:
+def changes(found: Found, views: Views) -> dict[str, np.ndarray]:
     """`figures` [U] of changes of units, read of all views beside the same person's reference view."""
     photos, rows, of = views.beside_photos()
     first = photos[of]
-    raw, units = find(net, seen.crops, seen.angle)[CHANGE], views.attributes[:, AT_UNITS]
+    raw, units = found[CHANGE], views.attributes[:, AT_UNITS]
     read, true = changed(raw[first], raw[rows], units[first]) - units[first], units[rows] - units[first]
     return figures(read, true)
 
@@ -112,7 +109,8 @@ def jitter(net: Estimator, views: Views, reader: FaceReader, seed: int = 0) -> n
             pictures.append(Picture(picture))
             regions.append(region_of(points))
         seen = look(reader, pictures, regions)
-        spread.append(read_attributes(net, seen).std(0))
+        found = find(net, seen.crops, seen.angle)
+        spread.append(attributes(found[ALONE], found["turn"]).std(0))
     return np.mean(spread, axis=0)
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from addon.core.attributes import COMMON, INDEX, POSE
+from addon.core.errors import ZygomaError
 from addon.core.faces.picture import Picture, Region
 from addon.core.faces.topology import EYE_LEFT, EYE_RIGHT, MIRROR
 
@@ -201,7 +202,12 @@ def train_estimator(
     start: Estimator | None = None,
 ) -> Estimator:
     """Trains on `views`, looks at `held_out`; returns the estimator with its averaged weights. start: one whose weights
-    it begins with. See training.train."""
+    it begins with. Raises ZygomaError where that one is another network; see training.train."""
+    if start is not None and start.config != training.network:
+        raise ZygomaError(
+            f"The weights to begin with are of another network, {start.config}, than the preset's, {training.network}; "
+            "take the preset that they were trained by."
+        )
     torch.manual_seed(training.seed)
     first = plain(views.of(np.linspace(0, len(views) - 1, min(len(views), LAID_OUT)).astype(int)))
     net = Estimator(training.network, torch.from_numpy(first.landmarks.mean(0)))

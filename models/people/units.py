@@ -17,7 +17,8 @@ NATURAL |= {"AU16": 0.6, "AU18": 1.4, "AU26": 1.2}
 # AU25 parts both lips and lets the jaw follow a little; with the generator's mixture it would look like AU16.
 PARTED = {"mouthLowerDownLeft": 1.3, "mouthLowerDownRight": 1.3, "mouthUpperUpLeft": 0.55, "mouthUpperUpRight": 0.55}
 PARTED |= {"jawOpen": 0.12}
-# AU14 and AU23 as a face does them that shows its shadows, not the default generator's, which keep the lips narrower.
+# AU14 and AU23 are wider than the default generator's, whose narrower lips keep a photo from smiling, and as the
+# shipped packs and judges have learnt them.
 DIMPLED = {"mouthDimpleLeft": 1.1, "mouthDimpleRight": 1.1, "mouthPressLeft": 0.35, "mouthPressRight": 0.35}
 TIGHTENED = {"mouthRollUpper": 0.595, "mouthRollLower": 0.765, "mouthPucker": 0.765}
 TIGHTENED |= {"mouthPressLeft": 0.51, "mouthPressRight": 0.51}

@@ -281,6 +281,20 @@ def test_the_command_line_trains(folder, tmp_path, capsys):
     assert "holds a run already" in capsys.readouterr().err
 
 
+def test_weights_of_another_network_are_no_start(folder, tmp_path, capsys):
+    words = ["train", "estimator", "--data", str(folder), "--preset", "smoke", "--rounds", "1", "--out"]
+    assert main([*words, str(tmp_path / "first")]) == 0
+    weights = tmp_path / "first" / "estimator.safetensors"
+    assert main([*words, str(tmp_path / "second"), "--start", str(weights)]) == 0
+    shipped = tmp_path / "wider.safetensors"
+    estimator.save(estimator.Estimator(), shipped)
+    capsys.readouterr()
+    assert main([*words, str(tmp_path / "third"), "--start", str(shipped)]) == 1
+    assert "another network" in (said := capsys.readouterr().err) and said.count("\n") == 1
+    assert not (tmp_path / "third").exists()
+    assert main(["train", "identity", "--data", str(folder), "--out", str(tmp_path / "id"), "--start", "x"]) == 1
+
+
 def test_the_command_line_says_in_one_line_what_is_wrong(tmp_path, folder, capsys):
     words = ["train", "identity", "--out", str(tmp_path / "run"), "--data"]
     assert main([*words, str(tmp_path)]) == 1

@@ -120,7 +120,7 @@ def read_openface(path: Path, face, rate, divided, minimum_confidence: float, ne
         frames=frames.astype(np.int64)[order],
         times=times,
         intensities=np.nan_to_num(intensities).astype(np.float32),
-        pose=_as_seen(columns, order, pose, valid, notes),
+        pose=_as_seen(columns, order, pose, valid, present, notes),
         gaze=_in_head(looks, pose) if GAZE_ANGLES[0] in present else np.zeros((len(order), 2), np.float32),
         confidence=confidence.astype(np.float32),
         valid=valid,
@@ -184,17 +184,17 @@ def _in_head(looks: np.ndarray, pose: np.ndarray) -> np.ndarray:
     return np.stack([np.arctan2(y, -z), np.arctan2(-x, -z)], axis=1).astype(np.float32)
 
 
-def _as_seen(columns, order: np.ndarray, pose: np.ndarray, valid: np.ndarray, notes: list[str]) -> np.ndarray:
+def _as_seen(columns, order, pose: np.ndarray, valid: np.ndarray, present: frozenset[str], notes: list[str]):
     """float32 [R,3]: OpenFace's pose [R,3], which is in the camera's frame, against the line of sight to the head,
     where the table says where that stands: a photo does not wander in its frame as the head of a recording does."""
     turned = np.nan_to_num(pose)
-    if not (set(PLACE) <= set(columns) and valid.any()):
+    if not (set(PLACE) <= set(columns) and present.issuperset(POSE_ANGLES) and valid.any()):
         return turned.astype(np.float32)
     place = np.stack([columns[name][order] for name in PLACE], axis=1)
     known = np.isfinite(place).all(1) & (place[:, 2] > 0)
     aside = np.hypot(place[:, 0], place[:, 1]) > FARTHEST_ASIDE * place[:, 2]
-    if (aside | ~known)[valid].any():
-        notes.append("The head's place (pose_T) makes no sense in every row: the pose was taken as it stands.")
+    if odd := int((aside | ~known)[valid].sum()):
+        notes.append(f"The head's place (pose_T) is none that a camera sees in {_rows(odd)}: poses stay as they stand.")
         return turned.astype(np.float32)
     sight = Rotation.from_matrix(line_of_sight(np.where(known[:, None], place, (0.0, 0.0, 1.0))))
     return (sight.inv() * Rotation.from_euler("XYZ", turned)).as_euler("XYZ").astype(np.float32)

@@ -346,6 +346,27 @@ def test_a_sealed_mouth_leaves_the_eyes_alone(generator, read, shared):
     assert max(np.abs(seal[: eyes + 3]).max() for seal in seals) == 0
 
 
+def test_lips_that_are_sealed_meet_and_do_not_cover_each_other(generator, reader, read, shared):
+    """Upper and lower lip are as thick as the smiling photo has them, and nothing of its teeth shows."""
+    for name in ("002", "010", "234"):
+        photo, face = read(name, shared / "portraits" / "people")
+        source = generator.encode(photo, face, 512)
+        closed = generator.frame(source, target(source.vector, vector({}), 0.0))
+        after = reader.face(replace(photo, pixels=closed)).landmarks[:, :2]
+
+        def wide(points, a, b, unit=face.eye_distance):
+            return np.linalg.norm(points[a] - points[b]) / unit
+
+        assert wide(face.landmarks[:, :2], 13, 14) > 0.05 and wide(after, 13, 14) < 0.02
+        for lip in ((0, 13), (14, 17)):
+            assert wide(after, *lip) > 0.85 * wide(face.landmarks[:, :2], *lip), (name, lip)
+        points = source.crop.to_crop(after)
+        seam = cut(closed, source.crop)[int(points[13, 1]) - 3 : int(points[14, 1]) + 4, int(points[13, 0])]
+        lips = cut(photo.pixels, source.crop)
+        inside = source.crop.to_crop(face.landmarks[[13, 14], :2]).mean(0).astype(int)
+        assert seam.min(-1).max() < lips[inside[1], inside[0]].min()  # teeth are the brightest of it
+
+
 def test_glasses_are_found_and_stay_stiff(generator, read, shared):
     folder = shared / "portraits" / "people"
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
-from addon.core.mesh.layout import CAMERA_DISTANCE, STATE
+from addon.core.mesh.layout import CAMERA_DISTANCE, LIP_EDGE, STATE
 
 from .parallax import mix, soften, undone
 
@@ -29,6 +29,8 @@ FULL_TURN = 0.6
 SIDE = 0.2  # sine of a turn from which on a side wholly hides or is revealed
 DARKEST = 0.4  # of light
 CLEAN_RIM = 0.35  # of the upper lid's soft edge that goes as it falls: light of the eye lies in it, as beads
+CLEAN_LIP = 0.85  # of the lower lip's, as parted lips shut: teeth lie in it and would lie on the upper lip
+LIPS_FROM = 0.045  # crop units: eyes lie above, lips below
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
 LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
@@ -187,7 +189,12 @@ class Animator(nn.Module):
 
         # What moves with a lid: lashes' darkness on the upper one, and either's shadow on what lies behind.
         lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
-        mask_above, lid = ((upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)).clamp(min=0), upper[4:]
+        parted = (10 * (source[AT_UNITS.start + LIPS_PART] - 0.1)).clamp(0, 1)
+        shutting = ((-4 * seal).clamp(0, 1) * parted).view(1, batch, 1, 1)
+        edge_of_lid = (upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)
+        edge_of_lip = (upper[3:4] - CLEAN_LIP * shutting) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), shutting)
+        mask_above = torch.where(at_above[1:] > LIPS_FROM, edge_of_lip, edge_of_lid).clamp(0, 1)
+        lid = upper[4:]
         rgb_above = upper[:3] * (1 - lash * (1 - lid)) * light
         cavity = cavity.view(3, 1, 1, 1)
         teeth = mix(cavity, lower[:3], lower[3:])

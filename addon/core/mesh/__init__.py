@@ -80,7 +80,7 @@ def encode(
 
     fields = head_fields(basis, fit, seen_surface(basis, fit), points, openings)
     seal_above, seal_below, units = lip_seal(
-        fields, fit.units, points, openings, fit.scale, lips_are_shut(image, points, distance)
+        fields, fit.units, points, openings, fit.scale, size, lips_are_shut(image, points, distance)
     )
     if source_vector is not None:
         units = fit.units

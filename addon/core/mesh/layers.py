@@ -6,10 +6,13 @@ import numpy as np
 
 from .creases import crease_map
 from .eyes import lash_factor, paint_eyeballs
+from .layout import LIP_EDGE
 from .mouth import mouth_palette, mouth_patch, own_inside
 from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_lip, shade_tint
 from .seams import find_seams
 from .teeth import Look, MouthParts, Placement, lower_parts, upper_parts
+
+CORNER = 0.05  # of the mouth's width beyond its corners
 
 
 def paint_layers(
@@ -35,16 +38,19 @@ def paint_layers(
     pixel = 2 / (size - 1)
     soft = 1.2 * pixel
     seams = find_seams(image, landmarks, eye_distance)
-    y = np.linspace(-1, 1, size, dtype=np.float32)[:, None]
+    x, y = (np.linspace(-1, 1, size, dtype=np.float32).reshape(shape) for shape in ((1, -1), (-1, 1)))
 
     def line(values: np.ndarray) -> np.ndarray:
         return values.astype(np.float32)[None]
 
-    outside_above = np.maximum(line(seams.upper_lid + seams.lid_rim) - y, y - line(seams.lower_lip - seams.lip_rim))
+    above_eyes, below_mouth = line(seams.upper_lid + seams.lid_rim) - y, y - line(seams.lower_lip)
     outside_below = np.minimum(
         y - line(seams.lower_lid - seams.lower_lid_rim), line(seams.upper_lip + seams.lip_rim) - y
     )
-    mask_above = np.clip(outside_above / soft + 1, 0, 1)
+    x0, x1 = openings.mouth
+    overlap = 1.5 * soft * np.clip((np.maximum(x0 - x, x - x1) / (x1 - x0)) / CORNER - 0.5, 0, 1)  # nothing parts there
+    on_lip = np.where(below_mouth >= -overlap, 1, ((below_mouth + line(seams.lip_rim)) / soft + 1) / LIP_EDGE)
+    mask_above = np.clip(np.maximum(above_eyes / soft + 1, on_lip), 0, 1)
     mask_below = np.clip(outside_below / soft + 1.5, 0, 1)
 
     inner = photo.copy()
@@ -71,7 +77,7 @@ def paint_layers(
     lid = np.where(mask_above[..., None] < 1, upper_shadow, lash_factor(photo, openings, seams)[..., None])
 
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
-    shows = (1 - mask_above) * (1 - mask_below) > 0
+    shows = (np.maximum(mask_above, np.minimum(on_lip * LIP_EDGE, 1)) < 1) & (mask_below < 1)
     inner[shows] = photo[shows] / (upper_shadow * lower_shadow)[shows]
     opacity[shows] = 1
 

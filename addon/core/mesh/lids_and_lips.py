@@ -28,9 +28,9 @@ OVERLAP_PX = 2.0
 LASH_BAND = 0.22  # share of the way from lid margin to brow that travels whole, lashes and all
 LID_REACH = 1.0
 BLINK, SMILE, LIPS_PART, JAW_DROP = (UNITS.index(u) for u in ("AU45", "AU12", "AU25", "AU26"))
-LOWER_LIP_SHARE = 0.6
+LIP_SHARES = (0.2, 0.8)  # of a gap that either lip closes, so that they meet on a line between the mouth's corners
 OPEN_ENOUGH = 0.15  # of AU12 + AU25 + AU26 from which a mouth may need sealing
-SEAL_PRESS = 1.15  # lips that shut press on each other: the gap's landmarks lie inside their rims
+SEAL_PRESS, SEAL_PRESS_PX = 0.05, 1.5  # of the gap, pixels at its widest: what the lips' rims show has to go, too
 SEAL_ENDS = 0.4  # of the mouth's width, on the other lip's side: eyes and neck stay
 LEAST_PARTED = 0.25  # AU25 of a mouth that gets a seal, so that there is something to close
 LEAST_PARTED_SHUT = 0.08  # the same where lips meet and only their smile going away would part them
@@ -58,7 +58,15 @@ def set_blink(fields: Fields, landmarks: np.ndarray, openings: Openings, scale: 
             motion[1] += near * dy
 
 
-def lip_seal(fields: Fields, units: np.ndarray, landmarks: np.ndarray, openings: Openings, scale: float, shut: bool):
+def lip_seal(
+    fields: Fields,
+    units: np.ndarray,
+    landmarks: np.ndarray,
+    openings: Openings,
+    scale: float,
+    size: int,
+    shut: bool,
+):
     """The move that shuts what gap would be left with all units at 0, at full AU25 taken away.
 
     shut: whether the photo's lips meet. Returns (above [3,G,G], below [3,G,G], units): a field of its own, since as
@@ -69,23 +77,30 @@ def lip_seal(fields: Fields, units: np.ndarray, landmarks: np.ndarray, openings:
     if units[[SMILE, LIPS_PART, JAW_DROP]].sum() <= OPEN_ENOUGH:
         return above, below, units
     units = units.copy()
+    units[LIPS_PART] = max(units[LIPS_PART], LEAST_PARTED_SHUT if shut else LEAST_PARTED)
     upper, lower = landmarks[list(INNER_UPPER_LIP[1:-1]), :2], landmarks[list(INNER_LOWER_LIP[1:-1]), :2]
     upper_after = upper + _moved(fields.below, units, upper, scale)
     lower_after = lower + _moved(fields.above, units, lower, scale)
-    gap = (lower_after - upper_after)[:, 1] - (lower - upper)[:, 1] * shut  # shut lips meet, whatever landmarks say
-    gap = SEAL_PRESS * np.maximum(gap, 0)
+    corners = landmarks[[INNER_UPPER_LIP[0], INNER_UPPER_LIP[-1]], :2]
+    corners = corners + _moved(fields.below, units, corners, scale)
+    before, after = (lower - upper)[:, 1], (lower_after - upper_after)[:, 1]
+    # Shut lips meet, whatever landmarks say.
+    gap = after - before if shut else after + (SEAL_PRESS + SEAL_PRESS_PX * 2 / size / before.max()) * before
     x0, x1 = openings.mouth
     x, y = grid(GRID)
     middle = (upper[:, 0] + lower[:, 0]) / 2
+    line = np.interp((upper_after + lower_after)[:, 0] / 2, *corners[np.argsort(corners[:, 0])].T)
+    lowered = (line - upper_after[:, 1]) / np.maximum(lower_after[:, 1] - upper_after[:, 1], 1e-6)
+    lowered = gaussian_filter1d(np.clip(lowered, *LIP_SHARES), 1.0, mode="nearest")  # the upper lip's share
+    lowered = np.interp(x[0], middle, lowered)
     gap = np.interp(x[0], np.r_[x0, middle, x1], np.r_[0, gap, 0], left=0, right=0)
-    units[LIPS_PART] = max(units[LIPS_PART], LEAST_PARTED_SHUT if shut else LEAST_PARTED)
     gap = gaussian_filter1d(gap, 1.0)[None] * to_depth_units(fields.depth.mean(0), scale) / units[LIPS_PART]
     w = x1 - x0
     past_upper, past_lower = curve(landmarks, INNER_UPPER_LIP, x) - y, y - curve(landmarks, INNER_LOWER_LIP, x)
     under = smoothstep(1 - (past_lower - 0.12 * w) / (0.55 * w)) * smoothstep(1.5 - past_upper / (SEAL_ENDS * w))
     over = smoothstep(1 - (past_upper - 0.1 * w) / (0.35 * w)) * smoothstep(1.5 - past_lower / (SEAL_ENDS * w))
-    above[1] = LOWER_LIP_SHARE * gap * under
-    below[1] = -(1 - LOWER_LIP_SHARE) * gap * over
+    above[1] = (1 - lowered) * gap * under
+    below[1] = -lowered * gap * over
     return above, below, units
 
 

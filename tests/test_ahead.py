@@ -63,7 +63,7 @@ def drawn_head(reader, cut: float) -> Looking:
 def test_a_missing_side_is_the_other_one_mirrored(reader):
     whole, photo = drawn_head(reader, 2.0), drawn_head(reader, 0.45)
     dim = replace(whole, image=(whole.image * 0.85).astype(np.uint8))  # another light, which is matched
-    image, share = completed(photo, dim, to_right=True)
+    image, share = completed(photo, photo.matte, dim, to_right=True)
     gone = np.abs(whole.image.astype(int) - photo.image).max(2) > 20
     assert gone.sum() > 1000
     left = np.abs(image.astype(int) - whole.image).mean(2)
@@ -71,15 +71,18 @@ def test_a_missing_side_is_the_other_one_mirrored(reader):
     assert np.median(left[face]) < 12 and np.median(np.abs(whole.image.astype(int) - photo.image).mean(2)[face]) > 60
     assert share[:, : SIDE // 2].max() == 0 and (image[:, : SIDE // 2] == photo.image[:, : SIDE // 2]).all()
     other = [replace(one, image=one.image[:, ::-1], matte=one.matte[:, ::-1].copy()) for one in (photo, dim)]
-    flipped, _ = completed(*other, to_right=False)
+    flipped, _ = completed(other[0], other[0].matte, other[1], to_right=False)
     assert np.abs(flipped[:, ::-1].astype(int) - image).mean() < 1
 
 
 def test_nothing_is_made_up_where_nothing_is_missing(reader):
-    whole = drawn_head(reader, 2.0)
-    assert not lacks_a_side(whole, to_right=True)
-    assert lacks_a_side(drawn_head(reader, 0.45), to_right=True)
-    assert not lacks_a_side(drawn_head(reader, 0.45), to_right=False)
+    whole, part = drawn_head(reader, 2.0), drawn_head(reader, 0.45)
+    assert not lacks_a_side(whole, whole.matte, to_right=True)
+    assert lacks_a_side(part, part.matte, to_right=True)
+    assert not lacks_a_side(part, part.matte, to_right=False)
+    assert lacks_a_side(whole, part.matte, to_right=True)  # hair where the cheek should be: the person goes on
+    narrow = drawn_head(reader, 0.75).matte
+    assert not lacks_a_side(whole, narrow, to_right=True)  # hair that makes a cheek a little narrower
 
 
 def test_pictures_meet_where_they_show_the_same(reader):
@@ -139,4 +142,4 @@ def test_a_turned_sitter_looks_ahead_and_to_the_other_side(name, reader, generat
     middle = np.abs(targets[:, YAW]).argmin()
     asks = {"attributes": generator._for_graphs(targets[middle : middle + 1], source.crop)}
     without = generator._animate(source, asks)[0][0]
-    assert reader.matte(frames.image[middle]).sum() - reader.matte(without).sum() > 300  # pixels: the cheek is there
+    assert reader.matte(frames.image[middle]).sum() - reader.matte(without).sum() > 200  # pixels: the cheek is there

@@ -7,7 +7,7 @@ looking ahead. A head that turns away from the photo's pose goes over from the o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -19,7 +19,7 @@ from .faces.pose import angles, rotation
 from .faces.topology import MIRROR
 from .mesh import HeadBasis, encode
 from .mesh.far_side import Looking, aligned, completed, lacks_a_side, pixels
-from .mesh.layout import smoothstep
+from .mesh.layout import FACE_OVAL, smoothstep
 
 YAW = INDEX["pose_yaw"]
 MIRRORED = [INDEX[name] for name in ("pose_yaw", "pose_roll", "gaze_yaw")]  # whose sign a mirror turns round
@@ -78,32 +78,44 @@ def look_ahead(
     mirror = np.where(np.isin(np.arange(len(vector)), MIRRORED), -1, 1).astype(np.float32)
     mirrored_landmarks = landmarks[MIRROR] * [-1, 1, 1] + [crop.size - 1, 0, 0]
 
-    def read(image: np.ndarray, near: np.ndarray) -> Face:
-        """The face near these landmarks: there may be others in the crop."""
-        return reader.face(replace(photo, pixels=image), box=(*near[:, :2].min(0), *near[:, :2].max(0)))
-
     def looking(image: np.ndarray, near: np.ndarray) -> Looking:
-        return Looking(image, read(image, near).landmarks[:, :2].astype(float), reader.matte(image))
+        return Looking(image, reader.near(image, near).landmarks[:, :2].astype(float), reader.matte(image))
 
     try:
-        frontal = looking(image, landmarks)
-        if not lacks_a_side(frontal, to_right):
+        frontal, shown = looking(image, landmarks), _shown_face(state, landmarks, animate, ahead)
+        if not lacks_a_side(frontal, shown, to_right):
             return None
         mirrored = np.ascontiguousarray(cut(photo.pixels, crop)[:, ::-1])
         other = encode(mirrored, mirrored_landmarks, face.blendshapes, basis, mirror * vector, None, -crop.angle)
         other_image = animate(other.state, (mirror * ahead)[None])[0][0]
-        whole, share = completed(frontal, looking(other_image, mirrored_landmarks), to_right)
-        seen = read(whole, frontal.points)  # with both its sides it seems turned a little further
+        whole, share = completed(frontal, shown, looking(other_image, mirrored_landmarks), to_right)
+        seen = reader.near(whole, frontal.points)  # with both its sides it seems turned a little further
         ahead = _turned(vector, angles(rotation([0, 0, -crop.angle]) @ rotation(seen.pose))[1])
         second = encode(whole, seen.landmarks, seen.blendshapes, basis, ahead, None, crop.angle).state
         between = _turned(vector, (1 - MIDDLE) * vector[YAW])[None]
-        both = [read(animate(s, between)[0][0], frontal.points) for s in (state, second)]
+        both = [reader.near(animate(s, between)[0][0], frontal.points) for s in (state, second)]
         places = aligned(*(face.landmarks[:, :2].astype(float) for face in both), crop.size)
     except FaceError:
         return None
     share = (share * 255 + 0.5).astype(np.uint8)
     away = (places - pixels(crop.size)) * _inside(crop.size)[..., None]
     return Ahead(second, np.maximum(alpha, share), np.maximum(synthetic, share), away)
+
+
+def _shown_face(state: dict[str, np.ndarray], landmarks: np.ndarray, animate: Animate, target: np.ndarray):
+    """float32 [S,S] in 0..1: where the first state's picture for a target [A] shows what is face in the photo, and not
+    the hair or background beside it. landmarks [478,2+]: the photo's, in the crop."""
+    size = state["below"].shape[-1]
+    face = np.zeros((size, size), np.float32)
+    outline = cv2.convexHull(landmarks[list(FACE_OVAL), :2].astype(np.float32))
+    cv2.fillConvexPoly(face, np.rint(outline).astype(np.int32), 1.0)
+    drawn = np.repeat(face[None, None], 3, axis=1)
+    marked = state | {
+        "below": drawn,
+        "above": np.concatenate([drawn, state["above"][:, 3:]], axis=1),
+        **{name: np.zeros_like(state[name]) for name in ("creases", "shading")},
+    }
+    return animate(marked, target[None])[0][0][..., 0].astype(np.float32) / 255
 
 
 def joined(own: list[np.ndarray] | None, other: list[np.ndarray], ahead: Ahead, share: float, way: float):

@@ -11,18 +11,20 @@ import numpy as np
 from ..errors import FaceError
 from .detect import Detection, detect
 from .expression import read_blendshapes
+from .landmarks import fit, region_of
 from .matte import person_matte
 from .models import FaceModels
 from .photo import Photo
 from .picture import Picture
 from .pose import HeadPose
 from .topology import NOSE_TIP, eye_distance
-from .trust import GOOD, CheckedFit, fit_any_turn
+from .trust import GOOD, PRESENT, CheckedFit, check, fit_any_turn
 
 TRIED = 24  # detections a search step
 SMALLEST_EYES, SMALL_EYES = 8.0, 20.0  # eye distance, pixels: refused below the first, a warning below the second
 SMALL_IN_TILE = 0.15  # a face smaller than this part of the tile may have neighbours that only smaller tiles show
 LEVELS = 4
+UNSURE = 8.0  # spread, % of the eye distance, of a face that is known to be there
 TURNS = ((0, 90), (0, 270), (0, 180), (1, 90), (1, 270), (1, 180))  # (level, degrees), where nothing stands upright
 
 
@@ -98,6 +100,15 @@ class FaceReader:
                 f"least {SMALLEST_EYES:.0f} needed); use a larger photo or a closer one."
             )
         return self._read(picture, chosen)
+
+    def near(self, pixels: np.ndarray, landmarks: np.ndarray) -> Face:
+        """The face of uint8 [H,W,3] that is known to be about where these landmarks [478,2+] are, however unsure its
+        own are. Raises FaceError where there is none."""
+        picture = Picture(pixels)
+        found = check(self.models, picture, fit(self.models, picture, region_of(landmarks)))
+        if found.presence < PRESENT or found.spread > UNSURE:
+            raise FaceError("There is no face where one should be.")
+        return self._read(picture, found)
 
     def matte(self, pixels: np.ndarray) -> np.ndarray:
         """float32 [H,W], 0..1: how much of each pixel of uint8 [H,W,3] is the person."""

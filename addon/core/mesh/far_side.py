@@ -20,10 +20,13 @@ from .layout import FACE_OVAL, MOUTH_CORNERS, smoothstep
 # Across the face, in halves of the distance between the eyes' outer corners, 1 at the far one:
 EDGE = 0.25  # what lies so near the photo's own far edge is squeezed, and gives way
 INNERMOST = 0.35  # it gives way only from here on, beside the mouth from its corner on
+LACKING = 0.05  # from here on, where the photo has nothing at all
+HOLES = 0.2  # smaller ones are folds
 OUTERMOST = 2.3  # at the eyes: what lies beyond is no head
 BESIDE = 0.2  # beyond the outline from the mouth down: there it is neck and clothes, which are no mirror images
 FADES = 0.25  # over which the far side ends there
 OUTLINE = 0.95  # of the near outline's distance: where the far one is looked for
+HAIR = 0.65  # the same where hair or a veil goes on behind the cheek, which hides a narrower one
 ALONG = 0.3  # over which what the outline lacks is smoothed, up and down
 LEAST = 0.3  # of the outline at its worst place: where less is missing, nothing is made up
 LEVELS = 64  # places of the outline
@@ -76,14 +79,19 @@ class Across:
         return self.between + self.half * (place[..., None] * self.side + height[..., None] * self.down)
 
 
-def lacks_a_side(frontal: Looking, to_right: bool) -> bool:
-    """Whether a face that looks ahead shows background where its far cheek should be; to_right: whether that lies at
-    the picture's right. Where hair or a veil goes on behind the cheek nothing is missing."""
+def lacks_a_side(frontal: Looking, face: np.ndarray, to_right: bool) -> bool:
+    """Whether a face that looks ahead shows background where its far cheek should be, or much of what lies beside the
+    face. face float32 [S,S]: where it shows what the photo has of the face; to_right: whether the far cheek is at the
+    picture's right."""
     across = Across.of(frontal.points, to_right)
     height, place = _near_outline(across, frontal.points)
     levels = np.linspace(height[0], height[-1], LEVELS)
-    outline = across.pixel(OUTLINE * np.interp(levels, height, place), levels)
-    shown = cv2.remap(frontal.matte, outline.astype(np.float32)[None], None, cv2.INTER_LINEAR)[0]
+    outline = np.interp(levels, height, place)
+    shown = []
+    for picture, share in ((frontal.matte, OUTLINE), (face, HAIR)):
+        at = across.pixel(share * outline, levels).astype(np.float32)[None]
+        shown.append(cv2.remap(picture, at, None, cv2.INTER_LINEAR)[0])
+    shown = np.where(levels < 0, shown[0], np.minimum(*shown))  # above the eyes hair covers many a face
     missing = gaussian_filter1d(1 - shown, ALONG / (levels[1] - levels[0]), mode="nearest")
     return bool(missing.max() > LEAST)
 
@@ -98,10 +106,10 @@ def _near_outline(across: Across, points: np.ndarray) -> tuple[np.ndarray, np.nd
     return height[near][order], -place[near][order]
 
 
-def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.ndarray, np.ndarray]:
+def completed(frontal: Looking, face: np.ndarray, mirrored: Looking, to_right: bool) -> tuple[np.ndarray, np.ndarray]:
     """Joins two pictures of a head that looks ahead: the whole face, uint8 [S,S,3], and the share of the mirrored one
-    in it, float32 [S,S] in 0..1. to_right: whether the photo's far side is at the picture's right. Raises FaceError
-    where the two cannot be aligned."""
+    in it, float32 [S,S] in 0..1. face, to_right: see `lacks_a_side`. Raises FaceError where the two cannot be
+    aligned."""
     size = len(frontal.image)
     at = aligned(frontal.points, mirrored.points, size)
     image = cv2.remap(mirrored.image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -114,10 +122,20 @@ def completed(frontal: Looking, mirrored: Looking, to_right: bool) -> tuple[np.n
     jaw = BESIDE + np.interp(height, heights, outline)
     beside_mouth = BESIDE + np.interp(mouth, heights, outline)
     outermost = np.where(height < mouth, np.interp(height, (0, mouth), (OUTERMOST, beside_mouth)), jaw)
-    own = cv2.erode(frontal.matte, np.ones((1, 2 * int(EDGE * across.half) + 1), np.uint8))
+    within = (
+        smoothstep((np.interp(height, heights, outline) - place) / FADES + 0.5)
+        * (height > heights[0])
+        * (height < heights[-1])
+    )
+    own = np.minimum(frontal.matte, 1 - within * (1 - face)).astype(np.float32)
+    lacking = cv2.morphologyEx(own, cv2.MORPH_CLOSE, np.ones((int(HOLES * across.half),) * 2, np.uint8))
+    lacking = 1 - _person(cv2.GaussianBlur(lacking, (0, 0), EDGE * across.half / 4))
+    own = cv2.erode(own, np.ones((1, 2 * int(EDGE * across.half) + 1), np.uint8))
     own = cv2.GaussianBlur(own, (0, 0), EDGE * across.half / 2)
     share = _person(matte) * (1 - _person(own))
-    share *= smoothstep((place - np.interp(height, (0, mouth), (INNERMOST, corner))) / FADES_IN)
+    beyond = place - np.interp(height, (0, mouth), (INNERMOST, corner))
+    lacking *= smoothstep((place - LACKING) / FADES_IN) * (height < heights[-1])
+    share *= np.maximum(smoothstep(beyond / FADES_IN), lacking)
     share *= smoothstep((outermost - place) / FADES)
 
     compared = (place > COMPARED[0]) & (place < COMPARED[1]) & (_person(matte) == 1) & (_person(own) == 1)

@@ -15,13 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
-from addon.core.mesh.layout import CAMERA_DISTANCE, STATE
+from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, STATE
 
+from .operators import levels, upsample_window
 from .parallax import mix, soften, undone
 
-# Share of the crop (left, right, top, bottom) outside which no opening and no crease ever lies; the jaw's part of it.
+# Share of the crop (left, right, top, bottom) outside which no opening and no crease ever lies.
 WINDOW = (0.18, 0.82, 0.20, 0.82)
-JAW_WINDOW = (0.26, 0.74, 0.42, 0.82)
+NODE_WINDOW = (22, 106, 25, 106)  # nodes that its pixels lie between
+AROUND = 2.0  # nodes: how far beside what an opening's window holds edges and softness may reach
 BLINK, LID_RAISER, LID_TIGHTENER, LIPS_PART = (UNITS.index(u) for u in ("AU45", "AU05", "AU07", "AU25"))
 # Of pitch, yaw, roll: what is added to a turn, since the taper takes it away, as readers see it; nothing at a full one.
 TURN_GAINS = (0.22, 0.4, 0.0)
@@ -81,6 +83,26 @@ def put(base: Tensor, part: Tensor, bounds) -> Tensor:
     return torch.cat([base[..., :y0, :], rows, base[..., y1:, :]], -2)
 
 
+def within_nodes(t: Tensor) -> Tensor:
+    """Nodes of NODE_WINDOW [B,C,h,w] -> [B,C,G,G], 0 around."""
+    x0, x1, y0, y1 = NODE_WINDOW
+    return F.pad(t, (x0, GRID - x1, y0, GRID - y1))
+
+
+def where_shown(places: Tensor, opening: Tensor, window, size) -> tuple:
+    """Pixel bounds (x0, x1, y0, y1) within those of `window` of what nodes of an opening can show: places [N,2,G,G],
+    where the nodes go, opening [4], the nodes' bounds (x0, x1, y0, y1)."""
+    shown = cut(places, opening.long().unbind(0))
+    to_pixels = (size - 1) / 2
+    bounds = []
+    for axis, (low, high) in enumerate((window[:2], window[2:])):
+        first = torch.floor((shown[:, axis].min() + 1) * to_pixels - AROUND * 2 / (GRID - 1) * to_pixels).long()
+        last = torch.ceil((shown[:, axis].max() + 1) * to_pixels + AROUND * 2 / (GRID - 1) * to_pixels).long() + 1
+        first = first.clamp(low, high - 2)
+        bounds += [first, torch.maximum(last.clamp(max=high), first + 2)]
+    return tuple(bounds)
+
+
 def sample(texture: Tensor, at: Tensor) -> Tensor:
     """Bilinear samples of `texture` [N,C,n,n] at crop units [N,2,H,W] -> [N,C,H,W]; the border goes on outside.
 
@@ -119,10 +141,10 @@ class Animator(nn.Module):
     """
 
     def forward(
-        self, above, below, marks, inner, jaw, surface, motion_above, motion_below, creases, shading, eyes,
-        scale, offset, pivot, cavity, tint, jaw_travel, source_rotation, crop_turn, source, attributes,
+        self, photo, above, below, crease_map, inner, jaw, surface, motion_above, motion_below, creases, shading, eyes,
+        side, openings, scale, offset, pivot, cavity, tint, jaw_travel, source_rotation, crop_turn, source, attributes,
     ):  # fmt: skip
-        batch, size, g = attributes.shape[0], above.shape[-1], surface.shape[-1]
+        batch, size, g = attributes.shape[0], photo.shape[-1], surface.shape[-1]
         nodes = grid(g)
         look = torch.sin(attributes[:, AT_GAZE]) - torch.sin(source[None, AT_GAZE])  # [B,2]: down, to the left
         change = effective(attributes) - effective(source[None])  # [B,U]
@@ -155,56 +177,68 @@ class Animator(nn.Module):
         # How much of a pixel's neighbourhood is stretched: 1 - area in the photo / area in the picture.
         dx, dy = slopes(flow_below, 2 / (g - 1))
         stretch = (1 - ((1 + dx[:, :1]) * (1 + dy[:, 1:]) - dx[:, 1:] * dy[:, :1])).clamp(0, 1)
-        drawn = (change @ torch.stack([creases, shading], 1).flatten(1)).view(batch, 2, g, g)
-        zone, shade = sample(drawn, at_below).split(1, 1)
+        drawn = torch.stack([change @ creases.flatten(1), change @ shading.flatten(1)], 1).view(batch, 2, g, g)
+        near_openings = lambda texture, at: within_nodes(sample(texture, cut(at, NODE_WINDOW)))  # noqa: E731
+        zone, shade = near_openings(drawn, at_below).split(1, 1)
         shift = look @ (scale * EYE_RADIUS * source_rotation[:2] @ torch.tensor(LOOKS)).t()  # [B,2] in the photo
-        at_eyes = at_rigid - sample(eyes.expand(batch, -1, -1, -1), at_rigid) * shift.view(batch, 2, 1, 1)
+        of_eyes = near_openings(eyes.expand(batch, -1, -1, -1), at_rigid)
+        at_eyes = at_rigid - of_eyes * shift.view(batch, 2, 1, 1)
+        of_above = near_openings(side.expand(batch, -1, -1, -1), at_above)
+        at_skin = mix(at_below, at_above, of_above)
         changed = torch.cat([change, look, asked], 1).abs().amax(1).view(batch, 1, 1, 1)
         moved = torch.cat([at_above - nodes, flow_below, at_eyes - nodes], 1).abs().amax(1, keepdim=True) * (size * 2)
         painted = torch.maximum(zone.abs(), shade.abs()) * 255
         alpha = torch.maximum(moved, painted).clamp(0, 1) * (changed * 1e4).clamp(0, 1)  # 1: half a pixel
 
         # From nodes to pixels: smooth but for the edges.
-        dense = lambda t: upsample(t.transpose(0, 1), size)  # noqa: E731  [B,C,G,G] -> [C,B,S,S]
+        planes = lambda t: t.transpose(0, 1)  # noqa: E731  [B,C,H,W] -> [C,B,H,W]
         line = torch.arange(size, dtype=torch.float32) * 2 / (size - 1) - 1
         edges = edges.on(size)
-        over = edges.jumps(line).transpose(0, 1)
-        at_below = dense(at_below - jumps) + over
-        alpha, stretch = dense(alpha), dense(stretch)
-        window, jaw_window = box(WINDOW, size), box(JAW_WINDOW, size)
-        at_above = cut(dense(at_above - jumps), window) + cut(over, window)
-        at_eyes = dense(at_eyes - jumps) + over
-        travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
+        over = planes(edges.jumps(line))
+        dense = planes(upsample(torch.cat([at_skin - jumps, alpha, stretch], 1), size))
+        skin = sample_layer(photo, dense[:2] + over)
+        alpha, stretch = dense[2:3], dense[3:]
 
-        skin = sample_layer(below, at_below)
-        mask_below, crease, lower_lid = sample_layer(marks, cut(at_below, window)).split([1, 1, 3])
-        zone, shade = (cut(dense(t), window) for t in (zone, shade))
+        window = box(WINDOW, size)
+        drawn = torch.cat([zone, shade, at_below - jumps], 1)
+        zone, shade, at_crease = planes(upsample_window(drawn, window, size)).split([1, 1, 2])
+        crease = sample_layer(crease_map, at_crease + cut(over, window))
         shade = shade.clamp(-DARKEST, DARKEST) + crease * zone
         light = 1 + shade * tint.view(3, 1, 1, 1)
-        upper = sample_layer(above, at_above)
-        behind = sample_layer(inner, cut(at_eyes, window))
-        lower = sample_layer(jaw, cut(at_eyes, jaw_window) - travel.view(2, batch, 1, 1))
+        lit = cut(skin, window) * light
+        revealed = torch.maximum(cut(stretch, window), shade.abs() * 4)
+        picture, synthetic = levels(lit), levels(revealed)
 
+        layers = torch.cat([at_above - jumps, at_below - jumps, at_eyes - jumps], 1)
+        travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
         # What moves with a lid: lashes' darkness on the upper one, and either's shadow on what lies behind.
         lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
-        mask_above, lid = ((upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)).clamp(min=0), upper[4:]
-        rgb_above = upper[:3] * (1 - lash * (1 - lid)) * light
         cavity = cavity.view(3, 1, 1, 1)
-        teeth = mix(cavity, lower[:3], lower[3:])
-        inside_window = tuple(
-            j - w for j, w in zip(jaw_window, (window[0], window[0], window[2], window[2]), strict=True)
-        )
-        depths = put(cavity.expand_as(behind[:3]), teeth, inside_window)
-        hidden = mix(depths, behind[:3], behind[3:4]) * lid * lower_lid
-        covered = mix(hidden, cut(skin, window) * light, mask_below)
-        opened = mix(covered, rgb_above, mask_above)
+        both = (nodes + moves[: 2 * batch]).clamp(-1, 1)
+        for opening, has_jaw in ((openings[0], False), (openings[1], True)):
+            part = where_shown(both, opening, window, size)
+            inside = tuple(
+                bound - first for bound, first in zip(part, (window[0],) * 2 + (window[2],) * 2, strict=True)
+            )
+            places = planes(upsample_window(layers, part, size)) + cut(over, part).repeat(3, 1, 1, 1)
+            upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
+            skin_below, mask_below, lower_lid = sample_layer(below, places[2:4]).split([3, 1, 3])
+            depths = cavity
+            if has_jaw:
+                lower = sample_layer(jaw, places[4:] - travel.view(2, batch, 1, 1))
+                depths = mix(cavity, lower[:3], lower[3:])
+            lid = upper[4:]
+            mask_above = ((upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)).clamp(min=0)
+            here = cut(light, inside)
+            hidden = mix(depths, behind[:3], behind[3:4]) * lid * lower_lid
+            covered = mix(hidden, skin_below * here, mask_below)
+            opened = mix(covered, upper[:3] * (1 - lash * (1 - lid)) * here, mask_above)
+            open_now = (1 - mask_above) * (1 - mask_below) * (1 - behind[4:])
+            picture = put(picture, levels(opened), inside)
+            synthetic = put(synthetic, levels(torch.maximum(cut(revealed, inside), open_now)), inside)
 
-        open_now = (1 - mask_above) * (1 - mask_below)
-        revealed = torch.maximum(torch.maximum(cut(stretch, window), shade.abs() * 4), open_now * (1 - behind[4:]))
-
-        levels = lambda t: (t * 255 + 0.5).clamp(0, 255).to(torch.uint8)  # noqa: E731
-        image = soften(put(levels(skin), levels(opened), window), edges)
-        synthetic = put(levels(stretch), levels(revealed), window)
+        image = soften(put(levels(skin), picture, window), edges)
+        synthetic = put(levels(stretch), synthetic, window)
         return image.permute(1, 2, 3, 0), levels(alpha)[0], torch.where(alpha > 0, synthetic, 0)[0]
 
 
@@ -215,7 +249,7 @@ def export(path: Path, example: dict[str, Tensor]) -> Animator:
     net = Animator().eval()
     attributes = torch.zeros(2, len(NAMES))
     square = {2: "S", 3: "S"}
-    dynamic = {name: square for name in ("above", "below", "marks", "inner", "jaw")}
+    dynamic = {name: square for name in ("photo", "above", "below", "crease_map", "inner", "jaw")}
     dynamic |= {"attributes": {0: "B"}, "image": {0: "B", 1: "S", 2: "S"}}
     dynamic |= {name: {0: "B", 1: "S", 2: "S"} for name in ("alpha", "synthetic")}
     torch.onnx.export(

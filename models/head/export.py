@@ -54,9 +54,10 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
         return (noise(*lead, 1, 1) - 0.5) * np.sin(x) * np.sin(x)[:, None]
 
     state = {
+        "photo": noise(1, 3, size, size),
         "above": noise(1, 7, size, size),
-        "below": noise(1, 3, size, size),
-        "marks": noise(1, 5, size, size),
+        "below": noise(1, 7, size, size),
+        "crease_map": noise(1, 1, size, size),
         "inner": noise(1, 5, size, size),
         "jaw": noise(1, 4, size, size),
         "surface": np.concatenate([waves(1, 2), np.abs(waves(1, 2))], 1),
@@ -65,6 +66,8 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
         "creases": np.abs(waves(units)),
         "shading": 0.2 * waves(units),
         "eyes": np.abs(waves(1, 1)),
+        "side": np.abs(waves(1, 1)),
+        "openings": np.array([[40, 90, 50, 60], [50, 80, 75, 90]]),
         "scale": np.array([0.6]),
         "offset": np.array([0.02, -0.05]),
         "pivot": np.array([0.0, 0.35, 0.75]),

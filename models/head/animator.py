@@ -170,7 +170,7 @@ class Animator(nn.Module):
         moves = torch.cat([displaced(move(motion_above)), displaced(move(motion_below)), displaced(still)])
         u, edges = undone(moves, turn.repeat(3, 1, 1), nodes, surface[:, 3:])
         edges = edges.of(slice(batch, 2 * batch))
-        jumps = edges.jumps(nodes[0, 0, 0])
+        jumps = edges.jumps(nodes[0, 0, 0]).transpose(0, 1)
         at_above, at_below, at_rigid = u.clamp(-1, 1).chunk(3)
         flow_below = at_below - nodes
 
@@ -194,14 +194,14 @@ class Animator(nn.Module):
         planes = lambda t: t.transpose(0, 1)  # noqa: E731  [B,C,H,W] -> [C,B,H,W]
         line = torch.arange(size, dtype=torch.float32) * 2 / (size - 1) - 1
         edges = edges.on(size)
-        over = planes(edges.jumps(line))
-        dense = planes(upsample(torch.cat([at_skin - jumps, alpha, stretch], 1), size))
+        over = edges.jumps(line)
+        dense = upsample(planes(torch.cat([at_skin - jumps, alpha, stretch], 1)), size)
         skin = sample_layer(photo, dense[:2] + over)
         alpha, stretch = dense[2:3], dense[3:]
 
         window = box(WINDOW, size)
         drawn = torch.cat([zone, shade, at_below - jumps], 1)
-        zone, shade, at_crease = planes(upsample_window(drawn, window, size)).split([1, 1, 2])
+        zone, shade, at_crease = upsample_window(planes(drawn), window, size).split([1, 1, 2])
         crease = sample_layer(crease_map, at_crease + cut(over, window))
         shade = shade.clamp(-DARKEST, DARKEST) + crease * zone
         light = 1 + shade * tint.view(3, 1, 1, 1)
@@ -209,7 +209,7 @@ class Animator(nn.Module):
         revealed = torch.maximum(cut(stretch, window), shade.abs() * 4)
         picture, synthetic = levels(lit), levels(revealed)
 
-        layers = torch.cat([at_above - jumps, at_below - jumps, at_eyes - jumps], 1)
+        layers = planes(torch.cat([at_above - jumps, at_below - jumps, at_eyes - jumps], 1))
         travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
         # What moves with a lid: lashes' darkness on the upper one, and either's shadow on what lies behind.
         lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
@@ -220,7 +220,7 @@ class Animator(nn.Module):
             inside = tuple(
                 bound - first for bound, first in zip(part, (window[0],) * 2 + (window[2],) * 2, strict=True)
             )
-            places = planes(upsample_window(layers, part, size)) + cut(over, part).repeat(3, 1, 1, 1)
+            places = upsample_window(layers, part, size) + cut(over, part).repeat(3, 1, 1, 1)
             upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
             skin_below, mask_below, lower_lid = sample_layer(below, places[2:4]).split([3, 1, 3])
             depths = cavity

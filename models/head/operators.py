@@ -12,7 +12,7 @@ def levels(t: Tensor) -> Tensor:
 
 
 def upsample_window(t: Tensor, window, size) -> Tensor:
-    """Nodes [B,C,G,G] over the crop, corners on corners -> [B,C,h,w]: the pixels (x0, x1, y0, y1) of a crop of side
+    """Nodes [C,B,G,G] over the crop, corners on corners -> [C,B,h,w]: the pixels (x0, x1, y0, y1) of a crop of side
     `size`, bilinear."""
     x0, x1, y0, y1 = (torch.as_tensor(bound) for bound in window)
     shares = torch.stack([y0, x0, y1 - 1, x1 - 1]).float() / (size - 1)

@@ -34,7 +34,7 @@ SHAPES = {
     **dict.fromkeys(("motion_above", "motion_below"), (len(UNITS) + 1, 3, GRID, GRID)),
     **dict.fromkeys(("creases", "shading"), (len(UNITS), GRID, GRID)),
     **dict.fromkeys(("eyes", "side"), (1, 1, GRID, GRID)),
-    "openings": (2, 4),
+    "windows": (3, 2, 2),
     "scale": (1,),
     "offset": (2,),
     **dict.fromkeys(("pivot", "cavity", "tint"), (3,)),

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
 from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, STATE
 
-from .operators import levels, upsample_window
+from .operators import around, cut, framed, levels, upsample_window
 from .parallax import mix, soften, undone
 
-# Share of the crop (left, right, top, bottom) outside which no opening and no crease ever lies.
-WINDOW = (0.18, 0.82, 0.20, 0.82)
-NODE_WINDOW = (22, 106, 25, 106)  # nodes that its pixels lie between
-AROUND = 2.0  # nodes: how far beside what an opening's window holds edges and softness may reach
+# Shares of the crop, (top, left) and (bottom, right), outside which no opening and no crease ever lies.
+WINDOW = ((0.20, 0.18), (0.82, 0.82))
+NODE_WINDOW = ((25, 22), (106, 106))  # nodes that its pixels lie between
+AROUND = 2.0  # nodes: how far beside what a window's nodes show edges and softness may reach
 BLINK, LID_RAISER, LID_TIGHTENER, LIPS_PART = (UNITS.index(u) for u in ("AU45", "AU05", "AU07", "AU25"))
 # Of pitch, yaw, roll: what is added to a turn, since the taper takes it away, as readers see it; nothing at a full one.
 TURN_GAINS = (0.22, 0.4, 0.0)
@@ -38,12 +38,10 @@ LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the ey
 
 def rotation(pose: Tensor) -> Tensor:
     """R = Rx(pitch) Ry(yaw) Rz(roll) for pose [B,3] in radians -> [B,3,3]; x right, y down, z away."""
-    (cp, cy, cr), (sp, sy, sr) = torch.cos(pose).unbind(1), torch.sin(pose).unbind(1)
-    one, zero = torch.ones_like(cp), torch.zeros_like(cp)
-    rx = torch.stack([one, zero, zero, zero, cp, -sp, zero, sp, cp], 1).view(-1, 3, 3)
-    ry = torch.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy], 1).view(-1, 3, 3)
-    rz = torch.stack([cr, -sr, zero, sr, cr, zero, zero, zero, one], 1).view(-1, 3, 3)
-    return rx @ ry @ rz
+    about = torch.eye(3)[:, None].cross(torch.eye(3)[None], dim=2)  # what turns about x, y, z do, from rest on
+    sine, rise = torch.sin(pose)[..., None, None], 1 - torch.cos(pose)[..., None, None]
+    x, y, z = (torch.eye(3) + sine * about.mT + rise * (about @ about)).unbind(1)
+    return x @ y @ z
 
 
 def effective(attributes: Tensor) -> Tensor:
@@ -66,41 +64,27 @@ def grid(n) -> Tensor:
     return torch.stack([line.view(1, -1).expand(n, n), line.view(-1, 1).expand(n, n)])[None]
 
 
-def box(window, size) -> tuple:
-    """A window's shares -> pixel bounds (x0, x1, y0, y1) that follow the size in the exported graph."""
-    return tuple((size * round(share * 100)) // 100 for share in window)
-
-
-def cut(t: Tensor, bounds) -> Tensor:
-    x0, x1, y0, y1 = bounds
-    return t[..., y0:y1, x0:x1]
-
-
-def put(base: Tensor, part: Tensor, bounds) -> Tensor:
-    """`base` with `part` in the place of its window."""
-    x0, x1, y0, y1 = bounds
-    rows = torch.cat([base[..., y0:y1, :x0], part, base[..., y0:y1, x1:]], -1)
-    return torch.cat([base[..., :y0, :], rows, base[..., y1:, :]], -2)
-
-
 def within_nodes(t: Tensor) -> Tensor:
     """Nodes of NODE_WINDOW [B,C,h,w] -> [B,C,G,G], 0 around."""
-    x0, x1, y0, y1 = NODE_WINDOW
+    (y0, x0), (y1, x1) = NODE_WINDOW
     return F.pad(t, (x0, GRID - x1, y0, GRID - y1))
 
 
-def where_shown(places: Tensor, opening: Tensor, window, size) -> tuple:
-    """Pixel bounds (x0, x1, y0, y1) within those of `window` of what nodes of an opening can show: places [N,2,G,G],
-    where the nodes go, opening [4], the nodes' bounds (x0, x1, y0, y1)."""
-    shown = cut(places, opening.long().unbind(0))
-    to_pixels = (size - 1) / 2
-    bounds = []
-    for axis, (low, high) in enumerate((window[:2], window[2:])):
-        first = torch.floor((shown[:, axis].min() + 1) * to_pixels - AROUND * 2 / (GRID - 1) * to_pixels).long()
-        last = torch.ceil((shown[:, axis].max() + 1) * to_pixels + AROUND * 2 / (GRID - 1) * to_pixels).long() + 1
-        first = first.clamp(low, high - 2)
-        bounds += [first, torch.maximum(last.clamp(max=high), first + 2)]
-    return tuple(bounds)
+def where_shown(places: Tensor, nodes: Tensor, within: Tensor, size) -> Tensor:
+    """The window of a crop of side `size`, inside the one `within`, in which a window of nodes can be seen: places
+    [N,2,G,G], where the nodes go."""
+    shown = cut(places, nodes).flatten(2)
+    bounds = torch.stack([shown.amin((0, 2)) - AROUND * 2 / (GRID - 1), shown.amax((0, 2)) + AROUND * 2 / (GRID - 1)])
+    pixels = (bounds.flip(1) + 1) * ((size - 1) / 2)
+    first = torch.minimum(torch.maximum(pixels[0].floor().long(), within[0]), within[1] - 3)
+    extent = torch.maximum(torch.minimum(pixels[1].ceil().long() + 1, within[1] - 1) - first, torch.tensor(2))
+    return torch.stack([first, first + odd(extent)])
+
+
+def odd(extent: Tensor) -> Tensor:
+    """A pixel more where an extent is even: as many pixels as nodes and ONNX Runtime's Resize takes the nodes as they
+    are, wherever the window lies."""
+    return extent + 1 - extent % 2
 
 
 def sample(texture: Tensor, at: Tensor) -> Tensor:
@@ -142,32 +126,29 @@ class Animator(nn.Module):
 
     def forward(
         self, photo, above, below, crease_map, inner, jaw, surface, motion_above, motion_below, creases, shading, eyes,
-        side, openings, scale, offset, pivot, cavity, tint, jaw_travel, source_rotation, crop_turn, source, attributes,
+        side, windows, scale, offset, pivot, cavity, tint, jaw_travel, source_rotation, crop_turn, source, attributes,
     ):  # fmt: skip
         batch, size, g = attributes.shape[0], photo.shape[-1], surface.shape[-1]
-        nodes = grid(g)
+        nodes, windows = grid(g), windows.long()
         look = torch.sin(attributes[:, AT_GAZE]) - torch.sin(source[None, AT_GAZE])  # [B,2]: down, to the left
-        change = effective(attributes) - effective(source[None])  # [B,U]
+        played = effective(torch.cat([attributes, source[None]]))
+        change = played[:-1] - played[-1:]  # [B,U]
         own = source[None, AT_POSE]
         asked = attributes[:, AT_POSE] - own
-        played = own + asked * (1 + torch.tensor(TURN_GAINS) * torch.relu(1 - (asked / FULL_TURN) ** 2))
-        turn = crop_turn[None] @ rotation(played) @ source_rotation.t()[None]
+        pose = own + asked * (1 + torch.tensor(TURN_GAINS) * torch.relu(1 - (asked / FULL_TURN) ** 2))
+        turn = crop_turn[None] @ rotation(pose) @ source_rotation.t()[None]
         offset, pivot = offset.view(1, 2, 1, 1), pivot.view(1, 3, 1, 1)
         to_left = (0.5 + turn[:, 0, 2] / (2 * SIDE)).clamp(0, 1).view(batch, 1, 1, 1)
         depth, taper = mix(surface[:, 1:2], surface[:, :1], to_left), surface[:, 2:3]
         at_rest = torch.cat([(nodes - offset) / scale * (1 + depth / CAMERA_DISTANCE), depth], 1) - pivot  # [B,3,G,G]
 
-        def displaced(motion: Tensor) -> Tensor:
-            """Where the nodes go, less where they are: 3-D motion [B,3,G,G] -> [B,2,G,G]."""
-            q = (turn @ (at_rest + motion).reshape(batch, 3, -1)).view(batch, 3, g, g) + pivot
-            seen = scale * q[:, :2] / (1 + q[:, 2:] / CAMERA_DISTANCE) + offset
-            return taper * (seen - nodes)
-
         seal = change[:, LIPS_PART : LIPS_PART + 1].clamp(max=0)
         weights = torch.cat([change, seal], 1)
-        move = lambda field: (weights @ field.flatten(1)).view(batch, 3, g, g)  # noqa: E731
-        still = torch.zeros(batch, 3, g, g)
-        moves = torch.cat([displaced(move(motion_above)), displaced(move(motion_below)), displaced(still)])
+        above_and_below = [(weights @ field.flatten(1)).view(-1, 3, g, g) for field in (motion_above, motion_below)]
+        motion = torch.stack([*above_and_below, torch.zeros_like(at_rest)])  # [3,B,3,G,G]: the last is the bare skull
+        turned = (turn @ (at_rest + motion).flatten(3)).view(-1, 3, g, g) + pivot
+        seen = scale * turned[:, :2] / (1 + turned[:, 2:] / CAMERA_DISTANCE) + offset
+        moves = taper * (seen - nodes)  # where the nodes go, less where they are
         u, edges = undone(moves, turn.repeat(3, 1, 1), nodes, surface[:, 3:])
         edges = edges.of(slice(batch, 2 * batch))
         jumps = edges.jumps(nodes[0, 0, 0]).transpose(0, 1)
@@ -178,7 +159,8 @@ class Animator(nn.Module):
         dx, dy = slopes(flow_below, 2 / (g - 1))
         stretch = (1 - ((1 + dx[:, :1]) * (1 + dy[:, 1:]) - dx[:, 1:] * dy[:, :1])).clamp(0, 1)
         drawn = torch.stack([change @ creases.flatten(1), change @ shading.flatten(1)], 1).view(batch, 2, g, g)
-        near_openings = lambda texture, at: within_nodes(sample(texture, cut(at, NODE_WINDOW)))  # noqa: E731
+        inner_nodes = torch.tensor(NODE_WINDOW)
+        near_openings = lambda texture, at: within_nodes(sample(texture, cut(at, inner_nodes)))  # noqa: E731
         zone, shade = near_openings(drawn, at_below).split(1, 1)
         shift = look @ (scale * EYE_RADIUS * source_rotation[:2] @ torch.tensor(LOOKS)).t()  # [B,2] in the photo
         of_eyes = near_openings(eyes.expand(batch, -1, -1, -1), at_rigid)
@@ -186,7 +168,8 @@ class Animator(nn.Module):
         of_above = near_openings(side.expand(batch, -1, -1, -1), at_above)
         at_skin = mix(at_below, at_above, of_above)
         changed = torch.cat([change, look, asked], 1).abs().amax(1).view(batch, 1, 1, 1)
-        moved = torch.cat([at_above - nodes, flow_below, at_eyes - nodes], 1).abs().amax(1, keepdim=True) * (size * 2)
+        moved = torch.maximum((at_above - nodes).abs(), torch.maximum(flow_below.abs(), (at_eyes - nodes).abs()))
+        moved = torch.maximum(*moved.split(1, 1)) * (size * 2)
         painted = torch.maximum(zone.abs(), shade.abs()) * 255
         alpha = torch.maximum(moved, painted).clamp(0, 1) * (changed * 1e4).clamp(0, 1)  # 1: half a pixel
 
@@ -196,30 +179,26 @@ class Animator(nn.Module):
         edges = edges.on(size)
         over = edges.jumps(line)
         dense = upsample(planes(torch.cat([at_skin - jumps, alpha, stretch], 1)), size)
-        skin = sample_layer(photo, dense[:2] + over)
-        alpha, stretch = dense[2:3], dense[3:]
+        at_skin, alpha, stretch = dense[:2] + over, dense[2:3], dense[3:]
 
-        window = box(WINDOW, size)
+        both = nodes + moves[: 2 * batch]
+        window = where_shown(both, windows[0], (torch.tensor(WINDOW) * size).long(), size)
         drawn = torch.cat([zone, shade, at_below - jumps], 1)
         zone, shade, at_crease = upsample_window(planes(drawn), window, size).split([1, 1, 2])
         crease = sample_layer(crease_map, at_crease + cut(over, window))
         shade = shade.clamp(-DARKEST, DARKEST) + crease * zone
         light = 1 + shade * tint.view(3, 1, 1, 1)
-        lit = cut(skin, window) * light
         revealed = torch.maximum(cut(stretch, window), shade.abs() * 4)
-        picture, synthetic = levels(lit), levels(revealed)
+        picture, synthetic = levels(sample_layer(photo, cut(at_skin, window)) * light), levels(revealed)
 
         layers = planes(torch.cat([at_above - jumps, at_below - jumps, at_eyes - jumps], 1))
         travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
         # What moves with a lid: lashes' darkness on the upper one, and either's shadow on what lies behind.
         lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
         cavity = cavity.view(3, 1, 1, 1)
-        both = (nodes + moves[: 2 * batch]).clamp(-1, 1)
-        for opening, has_jaw in ((openings[0], False), (openings[1], True)):
+        for opening, has_jaw in ((windows[1], False), (windows[2], True)):
             part = where_shown(both, opening, window, size)
-            inside = tuple(
-                bound - first for bound, first in zip(part, (window[0],) * 2 + (window[2],) * 2, strict=True)
-            )
+            inside = part - window[0]
             places = upsample_window(layers, part, size) + cut(over, part).repeat(3, 1, 1, 1)
             upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
             skin_below, mask_below, lower_lid = sample_layer(below, places[2:4]).split([3, 1, 3])
@@ -234,11 +213,12 @@ class Animator(nn.Module):
             covered = mix(hidden, skin_below * here, mask_below)
             opened = mix(covered, upper[:3] * (1 - lash * (1 - lid)) * here, mask_above)
             open_now = (1 - mask_above) * (1 - mask_below) * (1 - behind[4:])
-            picture = put(picture, levels(opened), inside)
-            synthetic = put(synthetic, levels(torch.maximum(cut(revealed, inside), open_now)), inside)
+            picture = framed(levels(opened), around(picture, inside))
+            synthetic = framed(levels(torch.maximum(cut(revealed, inside), open_now)), around(synthetic, inside))
 
-        image = soften(put(levels(skin), picture, window), edges)
-        synthetic = put(levels(stretch), synthetic, window)
+        frame = [levels(sample_layer(photo, at)) for at in around(at_skin, window)]
+        image = soften(framed(picture, frame), edges)
+        synthetic = framed(synthetic, [levels(t) for t in around(stretch, window)])
         return image.permute(1, 2, 3, 0), levels(alpha)[0], torch.where(alpha > 0, synthetic, 0)[0]
 
 

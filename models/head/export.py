@@ -67,7 +67,7 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
         "shading": 0.2 * waves(units),
         "eyes": np.abs(waves(1, 1)),
         "side": np.abs(waves(1, 1)),
-        "openings": np.array([[40, 90, 50, 60], [50, 80, 75, 90]]),
+        "windows": np.array([[[30, 30], [95, 96]], [[50, 40], [60, 90]], [[75, 50], [90, 80]]]),
         "scale": np.array([0.6]),
         "offset": np.array([0.02, -0.05]),
         "pivot": np.array([0.0, 0.35, 0.75]),

@@ -21,7 +21,7 @@ from .glasses import find_glasses, keep_stiff
 from .layers import paint_layers
 from .layout import STATE, eye_distance
 from .lids_and_lips import lip_seal, set_blink
-from .parting import layer_side, opening_windows
+from .parting import layer_side, windows
 from .relief import unit_shading
 from .seams import find_seams, lips_are_shut
 from .surface import seen_surface
@@ -108,7 +108,6 @@ def encode(
         "shading": unit_shading(image.astype(np.float32), points, fields, fit),
         "eyes": looking(points, openings)[None, None],
         "side": layer_side(seams)[None, None],
-        "openings": opening_windows(seams, above, below, fit.scale),
         "scale": np.array([fit.scale]),
         "offset": fit.offset,
         "pivot": r @ PIVOT,
@@ -117,5 +116,6 @@ def encode(
         "crop_turn": crop_turn,
         "source": vector,
     }
+    state["windows"] = windows(seams, above, below, fit.scale, np.concatenate([state["creases"], state["shading"]]))
     state = {name: np.ascontiguousarray(state[name], np.float32) for name in STATE}
     return Encoding(state, state["source"].copy(), error, notes)

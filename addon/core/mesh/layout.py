@@ -20,7 +20,7 @@ STATE = (
     "shading",
     "eyes",
     "side",
-    "openings",
+    "windows",
     "scale",
     "offset",
     "pivot",

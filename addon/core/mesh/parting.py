@@ -8,6 +8,7 @@ from .layout import GRID, grid
 from .seams import Seams
 
 APART = 0.05  # pixels: what layers that lie so near each other show is the same
+FAINT = 1e-3  # light that nobody sees
 BESIDE = 2  # nodes around a seam that belong to its window: rims, soft edges and the lash line
 
 
@@ -18,13 +19,15 @@ def layer_side(seams: Seams) -> np.ndarray:
     return above.astype(float)
 
 
-def opening_windows(seams: Seams, above: np.ndarray, below: np.ndarray, scale: float) -> np.ndarray:
-    """[2,4]: bounds (x0, x1, y0, y1) in nodes of what moves apart along the eyes' seams and along the mouth's; above,
-    below [U,3,G,G]: the layers' motions."""
+def windows(seams: Seams, above: np.ndarray, below: np.ndarray, scale: float, drawn: np.ndarray) -> np.ndarray:
+    """[3,2,2]: (row, column) of the first node and of the one past the last of all that is drawn or parts, of what
+    parts along the eyes' seams, and of what parts along the mouth's.
+
+    above, below [U,3,G,G]: the layers' motions; drawn [N,G,G]: how strongly units draw light and shade."""
     apart = np.abs(above - below).max((0, 1)) * scale * len(seams.upper_lid) / 2 > APART
     step = 2 / (GRID - 1)
     y = grid(GRID)[1]
-    windows = []
+    openings = []
     for upper, lower, gap in (
         (seams.upper_lid, seams.lower_lid, seams.lid_gap),
         (seams.upper_lip, seams.lower_lip, seams.lip_gap),
@@ -34,9 +37,11 @@ def opening_windows(seams: Seams, above: np.ndarray, below: np.ndarray, scale: f
         columns = np.flatnonzero((near & apart).any(0) | (_at_nodes(gap) > 0))
         columns = columns if len(columns) else np.array([GRID // 2])
         rows = np.flatnonzero(near[:, columns].any(1))
-        bounds = columns[0] - 1, columns[-1] + 2, rows[0], rows[-1] + 1
-        windows.append(np.clip(bounds, 0, GRID))
-    return np.array(windows, float)
+        openings.append([(rows[0], columns[0] - 1), (rows[-1] + 1, columns[-1] + 2)])
+    rows, columns = np.nonzero(np.abs(drawn).sum(0) > FAINT)
+    shaded = [(rows.min(), columns.min()), (rows.max() + 1, columns.max() + 1)] if len(rows) else openings[0]
+    every = np.array([shaded, *openings])
+    return np.clip([(every[:, 0].min(0), every[:, 1].max(0)), *openings], 0, GRID).astype(float)
 
 
 def _at_nodes(line: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
 from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, STATE
 
-from .operators import around, cut, framed, levels, upsample_window
+from .operators import around, as_planes, cut, framed, levels, upsample_window
 from .parallax import mix, soften, undone
 
 # Shares of the crop, (top, left) and (bottom, right), outside which no opening and no crease ever lies.
@@ -70,15 +70,16 @@ def within_nodes(t: Tensor) -> Tensor:
     return F.pad(t, (x0, GRID - x1, y0, GRID - y1))
 
 
-def where_shown(places: Tensor, nodes: Tensor, within: Tensor, size) -> Tensor:
+def where_shown(places: Tensor, nodes, within, size) -> tuple[Tensor, Tensor]:
     """The window of a crop of side `size`, inside the one `within`, in which a window of nodes can be seen: places
     [N,2,G,G], where the nodes go."""
     shown = cut(places, nodes).flatten(2)
-    bounds = torch.stack([shown.amin((0, 2)) - AROUND * 2 / (GRID - 1), shown.amax((0, 2)) + AROUND * 2 / (GRID - 1)])
-    pixels = (bounds.flip(1) + 1) * ((size - 1) / 2)
-    first = torch.minimum(torch.maximum(pixels[0].floor().long(), within[0]), within[1] - 3)
-    extent = torch.maximum(torch.minimum(pixels[1].ceil().long() + 1, within[1] - 1) - first, torch.tensor(2))
-    return torch.stack([first, first + odd(extent)])
+    beside, to_pixels = AROUND * 2 / (GRID - 1), (size - 1) / 2
+    first = ((shown.amin((0, 2)).flip(0) + (1 - beside)) * to_pixels).floor().long()
+    last = ((shown.amax((0, 2)).flip(0) + (1 + beside)) * to_pixels).ceil().long() + 1
+    first = torch.minimum(torch.maximum(first, within[0]), within[1] - 3)
+    extent = torch.maximum(torch.minimum(last, within[1] - 1) - first, torch.tensor(2))
+    return first, first + odd(extent)
 
 
 def odd(extent: Tensor) -> Tensor:
@@ -101,10 +102,9 @@ def sample(texture: Tensor, at: Tensor) -> Tensor:
 def sample_layer(layer: Tensor, at: Tensor) -> Tensor:
     """Bilinear samples of one layer [1,C,S,S] for a whole batch: at [2,B,H,W] in crop units -> [C,B,H,W].
 
-    The batch stands below itself as one tall picture, so that the layer is not copied for each of it.
+    All of it stands in one long row, so that the layer is not copied for each of the batch.
     """
-    batch, height, width = at.shape[1:]
-    return sample(layer, at.reshape(1, 2, batch * height, width)).view(layer.shape[1], batch, height, width)
+    return as_planes(sample(layer, at.flatten(1).view(1, 2, 1, -1)), at)
 
 
 def upsample(t: Tensor, size) -> Tensor:
@@ -128,8 +128,8 @@ class Animator(nn.Module):
         self, photo, above, below, crease_map, inner, jaw, surface, motion_above, motion_below, creases, shading, eyes,
         side, windows, scale, offset, pivot, cavity, tint, jaw_travel, source_rotation, crop_turn, source, attributes,
     ):  # fmt: skip
-        batch, size, g = attributes.shape[0], photo.shape[-1], surface.shape[-1]
-        nodes, windows = grid(g), windows.long()
+        size, g = photo.shape[-1], GRID
+        nodes, corners = grid(g), windows.flatten(0, 1).long().unbind(0)
         look = torch.sin(attributes[:, AT_GAZE]) - torch.sin(source[None, AT_GAZE])  # [B,2]: down, to the left
         played = effective(torch.cat([attributes, source[None]]))
         change = played[:-1] - played[-1:]  # [B,U]
@@ -138,7 +138,7 @@ class Animator(nn.Module):
         pose = own + asked * (1 + torch.tensor(TURN_GAINS) * torch.relu(1 - (asked / FULL_TURN) ** 2))
         turn = crop_turn[None] @ rotation(pose) @ source_rotation.t()[None]
         offset, pivot = offset.view(1, 2, 1, 1), pivot.view(1, 3, 1, 1)
-        to_left = (0.5 + turn[:, 0, 2] / (2 * SIDE)).clamp(0, 1).view(batch, 1, 1, 1)
+        to_left = (0.5 + turn[:, 0, 2] / (2 * SIDE)).clamp(0, 1).view(-1, 1, 1, 1)
         depth, taper = mix(surface[:, 1:2], surface[:, :1], to_left), surface[:, 2:3]
         at_rest = torch.cat([(nodes - offset) / scale * (1 + depth / CAMERA_DISTANCE), depth], 1) - pivot  # [B,3,G,G]
 
@@ -150,7 +150,7 @@ class Animator(nn.Module):
         seen = scale * turned[:, :2] / (1 + turned[:, 2:] / CAMERA_DISTANCE) + offset
         moves = taper * (seen - nodes)  # where the nodes go, less where they are
         u, edges = undone(moves, turn.repeat(3, 1, 1), nodes, surface[:, 3:])
-        edges = edges.of(slice(batch, 2 * batch))
+        edges = edges.of(1, 3)  # the layer below's
         jumps = edges.jumps(nodes[0, 0, 0]).transpose(0, 1)
         at_above, at_below, at_rigid = u.clamp(-1, 1).chunk(3)
         flow_below = at_below - nodes
@@ -158,31 +158,34 @@ class Animator(nn.Module):
         # How much of a pixel's neighbourhood is stretched: 1 - area in the photo / area in the picture.
         dx, dy = slopes(flow_below, 2 / (g - 1))
         stretch = (1 - ((1 + dx[:, :1]) * (1 + dy[:, 1:]) - dx[:, 1:] * dy[:, :1])).clamp(0, 1)
-        drawn = torch.stack([change @ creases.flatten(1), change @ shading.flatten(1)], 1).view(batch, 2, g, g)
-        inner_nodes = torch.tensor(NODE_WINDOW)
-        near_openings = lambda texture, at: within_nodes(sample(texture, cut(at, inner_nodes)))  # noqa: E731
-        zone, shade = near_openings(drawn, at_below).split(1, 1)
+        drawn = torch.stack([change @ creases.flatten(1), change @ shading.flatten(1)], 1).view(-1, 2, g, g)
+        planes = lambda t: t.transpose(0, 1)  # noqa: E731  [B,C,H,W] -> [C,B,H,W]
+        inner_nodes = torch.tensor(NODE_WINDOW).unbind(0)
+
+        def near_openings(layer: Tensor, at: Tensor) -> Tensor:
+            return within_nodes(planes(sample_layer(layer, planes(cut(at, inner_nodes)))))
+
+        zone, shade = within_nodes(sample(drawn, cut(at_below, inner_nodes))).split(1, 1)
         shift = look @ (scale * EYE_RADIUS * source_rotation[:2] @ torch.tensor(LOOKS)).t()  # [B,2] in the photo
-        of_eyes = near_openings(eyes.expand(batch, -1, -1, -1), at_rigid)
-        at_eyes = at_rigid - of_eyes * shift.view(batch, 2, 1, 1)
-        of_above = near_openings(side.expand(batch, -1, -1, -1), at_above)
+        of_eyes = near_openings(eyes, at_rigid)
+        at_eyes = at_rigid - of_eyes * shift.view(-1, 2, 1, 1)
+        of_above = near_openings(side, at_above)
         at_skin = mix(at_below, at_above, of_above)
-        changed = torch.cat([change, look, asked], 1).abs().amax(1).view(batch, 1, 1, 1)
+        changed = torch.cat([change, look, asked], 1).abs().amax(1).view(-1, 1, 1, 1)
         moved = torch.maximum((at_above - nodes).abs(), torch.maximum(flow_below.abs(), (at_eyes - nodes).abs()))
         moved = torch.maximum(*moved.split(1, 1)) * (size * 2)
         painted = torch.maximum(zone.abs(), shade.abs()) * 255
         alpha = torch.maximum(moved, painted).clamp(0, 1) * (changed * 1e4).clamp(0, 1)  # 1: half a pixel
 
         # From nodes to pixels: smooth but for the edges.
-        planes = lambda t: t.transpose(0, 1)  # noqa: E731  [B,C,H,W] -> [C,B,H,W]
         line = torch.arange(size, dtype=torch.float32) * 2 / (size - 1) - 1
         edges = edges.on(size)
         over = edges.jumps(line)
         dense = upsample(planes(torch.cat([at_skin - jumps, alpha, stretch], 1)), size)
         at_skin, alpha, stretch = dense[:2] + over, dense[2:3], dense[3:]
 
-        both = nodes + moves[: 2 * batch]
-        window = where_shown(both, windows[0], (torch.tensor(WINDOW) * size).long(), size)
+        both = nodes + torch.cat(moves.chunk(3)[:2])
+        window = where_shown(both, corners[:2], [(torch.tensor(c) * size).long() for c in WINDOW], size)
         drawn = torch.cat([zone, shade, at_below - jumps], 1)
         zone, shade, at_crease = upsample_window(planes(drawn), window, size).split([1, 1, 2])
         crease = sample_layer(crease_map, at_crease + cut(over, window))
@@ -192,19 +195,19 @@ class Animator(nn.Module):
         picture, synthetic = levels(sample_layer(photo, cut(at_skin, window)) * light), levels(revealed)
 
         layers = planes(torch.cat([at_above - jumps, at_below - jumps, at_eyes - jumps], 1))
-        travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
+        travel = scale * (turn @ (change @ jaw_travel)[..., None])[:, :2, 0].t()
         # What moves with a lid: lashes' darkness on the upper one, and either's shadow on what lies behind.
-        lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
+        lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, -1, 1, 1)
         cavity = cavity.view(3, 1, 1, 1)
-        for opening, has_jaw in ((windows[1], False), (windows[2], True)):
+        for opening, has_jaw in ((corners[2:4], False), (corners[4:], True)):
             part = where_shown(both, opening, window, size)
-            inside = part - window[0]
+            inside = [corner - window[0] for corner in part]
             places = upsample_window(layers, part, size) + cut(over, part).repeat(3, 1, 1, 1)
             upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
             skin_below, mask_below, lower_lid = sample_layer(below, places[2:4]).split([3, 1, 3])
             depths = cavity
             if has_jaw:
-                lower = sample_layer(jaw, places[4:] - travel.view(2, batch, 1, 1))
+                lower = sample_layer(jaw, places[4:] - travel.view(2, -1, 1, 1))
                 depths = mix(cavity, lower[:3], lower[3:])
             lid = upper[4:]
             mask_above = ((upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)).clamp(min=0)

@@ -30,10 +30,6 @@ class Edge:
     sign: Tensor
     jump: Tensor
 
-    def of(self, some: slice) -> Edge:
-        """The edges of some of a batch."""
-        return Edge(self.where[some], self.sign[some], self.jump[some])
-
 
 @dataclass(frozen=True)
 class Edges:
@@ -42,8 +38,11 @@ class Edges:
     rows: tuple[Edge, ...]
     columns: tuple[Edge, ...]
 
-    def of(self, some: slice) -> Edges:
-        return Edges(*(tuple(edge.of(some) for edge in edges) for edges in (self.rows, self.columns)))
+    def of(self, part: int, parts: int) -> Edges:
+        """The edges of one part of a batch of so many equal ones."""
+        some = lambda t: t.chunk(parts)[part]  # noqa: E731
+        both = ((Edge(*map(some, (e.where, e.sign, e.jump))) for e in edges) for edges in (self.rows, self.columns))
+        return Edges(*map(tuple, both))
 
     def on(self, lines) -> Edges:
         """The edges on so many lines."""

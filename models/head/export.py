@@ -89,6 +89,7 @@ def export_zygoma_base(folder: Path) -> None:
     example = {name: torch.from_numpy(v) for name, v in random_state(256).items()}
     net = export_animator(graph, example)
     model = onnx.load(graph)
+    share_constants(model.graph)
     model.doc_string = "zygoma-base: the photo's own pixels through a fitted head"
     onnx.helper.set_model_props(model, {"attributes": ",".join(NAMES)})
     onnx.checker.check_model(model, full_check=True)
@@ -109,6 +110,21 @@ def export_zygoma_base(folder: Path) -> None:
             print(f"{name} {size} px x {batch}: mean difference {off.mean():.5f}, largest {off.max()} of 255")
             assert off.mean() < 0.01, f"{name}: ONNX Runtime disagrees with torch"
     write_pack_toml(folder)
+
+
+def share_constants(graph: onnx.GraphProto) -> None:
+    """Each constant once, in place: tracing writes one for each of its uses."""
+    first: dict[bytes, str] = {}
+    names, kept = {}, []
+    for node in graph.node:
+        if node.op_type == "Constant":
+            names[node.output[0]] = first.setdefault(node.attribute[0].SerializeToString(), node.output[0])
+            if names[node.output[0]] != node.output[0]:
+                continue
+        node.input[:] = [names.get(name, name) for name in node.input]
+        kept.append(node)
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def write_pack_toml(folder: Path) -> None:

@@ -24,15 +24,17 @@ WITH_GLASSES, WITHOUT_GLASSES = ("008", "194", "242"), ("000", "052", "164", "25
 READ_AGAIN = 0.06  # the reader's landmarks of a mirrored or turned photo differ: a unit may read so much else
 PARTED = 0.25  # of AU25, at least, from a mouth that counts as open
 SHAPES = {
+    "photo": (1, 3, "S", "S"),
     "above": (1, 7, "S", "S"),
-    "below": (1, 3, "S", "S"),
-    "marks": (1, 5, "S", "S"),
+    "below": (1, 7, "S", "S"),
+    "crease_map": (1, 1, "S", "S"),
     "inner": (1, 5, "S", "S"),
     "jaw": (1, 4, "S", "S"),
     "surface": (1, 4, GRID, GRID),
     **dict.fromkeys(("motion_above", "motion_below"), (len(UNITS) + 1, 3, GRID, GRID)),
     **dict.fromkeys(("creases", "shading"), (len(UNITS), GRID, GRID)),
-    "eyes": (1, 1, GRID, GRID),
+    **dict.fromkeys(("eyes", "side"), (1, 1, GRID, GRID)),
+    "windows": (3, 2, 2),
     "scale": (1,),
     "offset": (2,),
     **dict.fromkeys(("pivot", "cavity", "tint"), (3,)),
@@ -73,9 +75,9 @@ def check_state(source):
         assert array.shape == tuple(size if n == "S" else n for n in SHAPES[name]), name
         assert array.dtype == np.float32 and array.flags.c_contiguous and np.isfinite(array).all(), name
     image = cut(source.photo.pixels, source.crop).transpose(2, 0, 1) / np.float32(255)
-    for layer in ("above", "below"):
+    for layer in ("photo", "above", "below"):
         np.testing.assert_allclose(source.state[layer][0, :3], image, atol=1e-6)
-    for mask in (source.state["above"][0, 3], source.state["marks"][0, 0]):
+    for mask in (source.state["above"][0, 3], source.state["below"][0, 3]):
         assert mask.min() == 0 and mask.max() == 1
     for turn in ("source_rotation", "crop_turn"):
         np.testing.assert_allclose(source.state[turn] @ source.state[turn].T, np.eye(3), atol=1e-5)

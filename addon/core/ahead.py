@@ -105,16 +105,13 @@ def look_ahead(
 def _shown_face(state: dict[str, np.ndarray], landmarks: np.ndarray, animate: Animate, target: np.ndarray):
     """float32 [S,S] in 0..1: where the first state's picture for a target [A] shows what is face in the photo, and not
     the hair or background beside it. landmarks [478,2+]: the photo's, in the crop."""
-    size = state["below"].shape[-1]
+    size = state["photo"].shape[-1]
     face = np.zeros((size, size), np.float32)
     outline = cv2.convexHull(landmarks[list(FACE_OVAL), :2].astype(np.float32))
     cv2.fillConvexPoly(face, np.rint(outline).astype(np.int32), 1.0)
     drawn = np.repeat(face[None, None], 3, axis=1)
-    marked = state | {
-        "below": drawn,
-        "above": np.concatenate([drawn, state["above"][:, 3:]], axis=1),
-        **{name: np.zeros_like(state[name]) for name in ("creases", "shading")},
-    }
+    marked = state | {"photo": drawn} | {name: np.zeros_like(state[name]) for name in ("creases", "shading")}
+    marked |= {name: np.concatenate([drawn, state[name][:, 3:]], axis=1) for name in ("above", "below")}
     return animate(marked, target[None])[0][0][..., 0].astype(np.float32) / 255
 
 

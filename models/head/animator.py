@@ -15,13 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
-from addon.core.mesh.layout import CAMERA_DISTANCE, LIP_EDGE, STATE
+from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, LIP_EDGE, STATE
 
+from .operators import around, as_planes, cut, framed, levels, upsample_window
 from .parallax import mix, soften, undone
 
-# Share of the crop (left, right, top, bottom) outside which no opening and no crease ever lies; the jaw's part of it.
-WINDOW = (0.18, 0.82, 0.20, 0.82)
-JAW_WINDOW = (0.26, 0.74, 0.42, 0.82)
+# Shares of the crop, (top, left) and (bottom, right), outside which no opening and no crease ever lies.
+WINDOW = ((0.20, 0.18), (0.82, 0.82))
+NODE_WINDOW = ((25, 22), (106, 106))  # nodes that its pixels lie between
+AROUND = 2.0  # nodes: how far beside what a window's nodes show edges and softness may reach
 BLINK, LID_RAISER, LID_TIGHTENER, LIPS_PART = (UNITS.index(u) for u in ("AU45", "AU05", "AU07", "AU25"))
 # Of pitch, yaw, roll: what is added to a turn, since the taper takes it away, as readers see it; nothing at a full one.
 TURN_GAINS = (0.22, 0.4, 0.0)
@@ -30,7 +32,6 @@ SIDE = 0.2  # sine of a turn from which on a side wholly hides or is revealed
 DARKEST = 0.4  # of light
 CLEAN_RIM = 0.35  # of the upper lid's soft edge that goes as it falls: light of the eye lies in it, as beads
 CLEAN_LIP = 0.85  # of the lower lip's, as parted lips shut: teeth lie in it and would lie on the upper lip
-LIPS_FROM = 0.045  # crop units: eyes lie above, lips below
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
 LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
@@ -38,12 +39,10 @@ LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the ey
 
 def rotation(pose: Tensor) -> Tensor:
     """R = Rx(pitch) Ry(yaw) Rz(roll) for pose [B,3] in radians -> [B,3,3]; x right, y down, z away."""
-    (cp, cy, cr), (sp, sy, sr) = torch.cos(pose).unbind(1), torch.sin(pose).unbind(1)
-    one, zero = torch.ones_like(cp), torch.zeros_like(cp)
-    rx = torch.stack([one, zero, zero, zero, cp, -sp, zero, sp, cp], 1).view(-1, 3, 3)
-    ry = torch.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy], 1).view(-1, 3, 3)
-    rz = torch.stack([cr, -sr, zero, sr, cr, zero, zero, zero, one], 1).view(-1, 3, 3)
-    return rx @ ry @ rz
+    about = torch.eye(3)[:, None].cross(torch.eye(3)[None], dim=2)  # what turns about x, y, z do, from rest on
+    sine, rise = torch.sin(pose)[..., None, None], 1 - torch.cos(pose)[..., None, None]
+    x, y, z = (torch.eye(3) + sine * about.mT + rise * (about @ about)).unbind(1)
+    return x @ y @ z
 
 
 def effective(attributes: Tensor) -> Tensor:
@@ -66,21 +65,28 @@ def grid(n) -> Tensor:
     return torch.stack([line.view(1, -1).expand(n, n), line.view(-1, 1).expand(n, n)])[None]
 
 
-def box(window, size) -> tuple:
-    """A window's shares -> pixel bounds (x0, x1, y0, y1) that follow the size in the exported graph."""
-    return tuple((size * round(share * 100)) // 100 for share in window)
+def within_nodes(t: Tensor) -> Tensor:
+    """Nodes of NODE_WINDOW [B,C,h,w] -> [B,C,G,G], 0 around."""
+    (y0, x0), (y1, x1) = NODE_WINDOW
+    return F.pad(t, (x0, GRID - x1, y0, GRID - y1))
 
 
-def cut(t: Tensor, bounds) -> Tensor:
-    x0, x1, y0, y1 = bounds
-    return t[..., y0:y1, x0:x1]
+def where_shown(places: Tensor, nodes, within, size) -> tuple[Tensor, Tensor]:
+    """The window of a crop of side `size`, inside the one `within`, in which a window of nodes can be seen: places
+    [N,2,G,G], where the nodes go."""
+    shown = cut(places, nodes).flatten(2)
+    beside, to_pixels = AROUND * 2 / (GRID - 1), (size - 1) / 2
+    first = ((shown.amin((0, 2)).flip(0) + (1 - beside)) * to_pixels).floor().long()
+    last = ((shown.amax((0, 2)).flip(0) + (1 + beside)) * to_pixels).ceil().long() + 1
+    first = torch.minimum(torch.maximum(first, within[0]), within[1] - 3)
+    extent = torch.maximum(torch.minimum(last, within[1] - 1) - first, torch.tensor(2))
+    return first, first + odd(extent)
 
 
-def put(base: Tensor, part: Tensor, bounds) -> Tensor:
-    """`base` with `part` in the place of its window."""
-    x0, x1, y0, y1 = bounds
-    rows = torch.cat([base[..., y0:y1, :x0], part, base[..., y0:y1, x1:]], -1)
-    return torch.cat([base[..., :y0, :], rows, base[..., y1:, :]], -2)
+def odd(extent: Tensor) -> Tensor:
+    """A pixel more where an extent is even: as many pixels as nodes and ONNX Runtime's Resize takes the nodes as they
+    are, wherever the window lies."""
+    return extent + 1 - extent % 2
 
 
 def sample(texture: Tensor, at: Tensor) -> Tensor:
@@ -97,10 +103,9 @@ def sample(texture: Tensor, at: Tensor) -> Tensor:
 def sample_layer(layer: Tensor, at: Tensor) -> Tensor:
     """Bilinear samples of one layer [1,C,S,S] for a whole batch: at [2,B,H,W] in crop units -> [C,B,H,W].
 
-    The batch stands below itself as one tall picture, so that the layer is not copied for each of it.
+    All of it stands in one long row, so that the layer is not copied for each of the batch.
     """
-    batch, height, width = at.shape[1:]
-    return sample(layer, at.reshape(1, 2, batch * height, width)).view(layer.shape[1], batch, height, width)
+    return as_planes(sample(layer, at.flatten(1).view(1, 2, 1, -1)), at)
 
 
 def upsample(t: Tensor, size) -> Tensor:
@@ -121,97 +126,107 @@ class Animator(nn.Module):
     """
 
     def forward(
-        self, above, below, marks, inner, jaw, surface, motion_above, motion_below, creases, shading, eyes,
-        scale, offset, pivot, cavity, tint, jaw_travel, source_rotation, crop_turn, source, attributes,
+        self, photo, above, below, crease_map, inner, jaw, surface, motion_above, motion_below, creases, shading, eyes,
+        side, windows, scale, offset, pivot, cavity, tint, jaw_travel, source_rotation, crop_turn, source, attributes,
     ):  # fmt: skip
-        batch, size, g = attributes.shape[0], above.shape[-1], surface.shape[-1]
-        nodes = grid(g)
+        size, g = photo.shape[-1], GRID
+        nodes, corners = grid(g), windows.flatten(0, 1).long().unbind(0)
         look = torch.sin(attributes[:, AT_GAZE]) - torch.sin(source[None, AT_GAZE])  # [B,2]: down, to the left
-        change = effective(attributes) - effective(source[None])  # [B,U]
+        played = effective(torch.cat([attributes, source[None]]))
+        change = played[:-1] - played[-1:]  # [B,U]
         own = source[None, AT_POSE]
         asked = attributes[:, AT_POSE] - own
-        played = own + asked * (1 + torch.tensor(TURN_GAINS) * torch.relu(1 - (asked / FULL_TURN) ** 2))
-        turn = crop_turn[None] @ rotation(played) @ source_rotation.t()[None]
+        pose = own + asked * (1 + torch.tensor(TURN_GAINS) * torch.relu(1 - (asked / FULL_TURN) ** 2))
+        turn = crop_turn[None] @ rotation(pose) @ source_rotation.t()[None]
         offset, pivot = offset.view(1, 2, 1, 1), pivot.view(1, 3, 1, 1)
-        to_left = (0.5 + turn[:, 0, 2] / (2 * SIDE)).clamp(0, 1).view(batch, 1, 1, 1)
+        to_left = (0.5 + turn[:, 0, 2] / (2 * SIDE)).clamp(0, 1).view(-1, 1, 1, 1)
         depth, taper = mix(surface[:, 1:2], surface[:, :1], to_left), surface[:, 2:3]
         at_rest = torch.cat([(nodes - offset) / scale * (1 + depth / CAMERA_DISTANCE), depth], 1) - pivot  # [B,3,G,G]
 
-        def displaced(motion: Tensor) -> Tensor:
-            """Where the nodes go, less where they are: 3-D motion [B,3,G,G] -> [B,2,G,G]."""
-            q = (turn @ (at_rest + motion).reshape(batch, 3, -1)).view(batch, 3, g, g) + pivot
-            seen = scale * q[:, :2] / (1 + q[:, 2:] / CAMERA_DISTANCE) + offset
-            return taper * (seen - nodes)
-
         seal = change[:, LIPS_PART : LIPS_PART + 1].clamp(max=0)
         weights = torch.cat([change, seal], 1)
-        move = lambda field: (weights @ field.flatten(1)).view(batch, 3, g, g)  # noqa: E731
-        still = torch.zeros(batch, 3, g, g)
-        moves = torch.cat([displaced(move(motion_above)), displaced(move(motion_below)), displaced(still)])
+        above_and_below = [(weights @ field.flatten(1)).view(-1, 3, g, g) for field in (motion_above, motion_below)]
+        motion = torch.stack([*above_and_below, torch.zeros_like(at_rest)])  # [3,B,3,G,G]: the last is the bare skull
+        turned = (turn @ (at_rest + motion).flatten(3)).view(-1, 3, g, g) + pivot
+        seen = scale * turned[:, :2] / (1 + turned[:, 2:] / CAMERA_DISTANCE) + offset
+        moves = taper * (seen - nodes)  # where the nodes go, less where they are
         u, edges = undone(moves, turn.repeat(3, 1, 1), nodes, surface[:, 3:])
-        edges = edges.of(slice(batch, 2 * batch))
-        jumps = edges.jumps(nodes[0, 0, 0])
+        edges = edges.of(1, 3)  # the layer below's
+        jumps = edges.jumps(nodes[0, 0, 0]).transpose(0, 1)
         at_above, at_below, at_rigid = u.clamp(-1, 1).chunk(3)
         flow_below = at_below - nodes
 
         # How much of a pixel's neighbourhood is stretched: 1 - area in the photo / area in the picture.
         dx, dy = slopes(flow_below, 2 / (g - 1))
         stretch = (1 - ((1 + dx[:, :1]) * (1 + dy[:, 1:]) - dx[:, 1:] * dy[:, :1])).clamp(0, 1)
-        drawn = (change @ torch.stack([creases, shading], 1).flatten(1)).view(batch, 2, g, g)
-        zone, shade = sample(drawn, at_below).split(1, 1)
+        drawn = torch.stack([change @ creases.flatten(1), change @ shading.flatten(1)], 1).view(-1, 2, g, g)
+        planes = lambda t: t.transpose(0, 1)  # noqa: E731  [B,C,H,W] -> [C,B,H,W]
+        inner_nodes = torch.tensor(NODE_WINDOW).unbind(0)
+
+        def near_openings(layer: Tensor, at: Tensor) -> Tensor:
+            return within_nodes(planes(sample_layer(layer, planes(cut(at, inner_nodes)))))
+
+        zone, shade = within_nodes(sample(drawn, cut(at_below, inner_nodes))).split(1, 1)
         shift = look @ (scale * EYE_RADIUS * source_rotation[:2] @ torch.tensor(LOOKS)).t()  # [B,2] in the photo
-        at_eyes = at_rigid - sample(eyes.expand(batch, -1, -1, -1), at_rigid) * shift.view(batch, 2, 1, 1)
-        changed = torch.cat([change, look, asked], 1).abs().amax(1).view(batch, 1, 1, 1)
-        moved = torch.cat([at_above - nodes, flow_below, at_eyes - nodes], 1).abs().amax(1, keepdim=True) * (size * 2)
+        of_eyes = near_openings(eyes, at_rigid)
+        at_eyes = at_rigid - of_eyes * shift.view(-1, 2, 1, 1)
+        of_above = near_openings(side, at_above)
+        at_skin = mix(at_below, at_above, of_above)
+        changed = torch.cat([change, look, asked], 1).abs().amax(1).view(-1, 1, 1, 1)
+        moved = torch.maximum((at_above - nodes).abs(), torch.maximum(flow_below.abs(), (at_eyes - nodes).abs()))
+        moved = torch.maximum(*moved.split(1, 1)) * (size * 2)
         painted = torch.maximum(zone.abs(), shade.abs()) * 255
         alpha = torch.maximum(moved, painted).clamp(0, 1) * (changed * 1e4).clamp(0, 1)  # 1: half a pixel
 
         # From nodes to pixels: smooth but for the edges.
-        dense = lambda t: upsample(t.transpose(0, 1), size)  # noqa: E731  [B,C,G,G] -> [C,B,S,S]
         line = torch.arange(size, dtype=torch.float32) * 2 / (size - 1) - 1
         edges = edges.on(size)
-        over = edges.jumps(line).transpose(0, 1)
-        at_below = dense(at_below - jumps) + over
-        alpha, stretch = dense(alpha), dense(stretch)
-        window, jaw_window = box(WINDOW, size), box(JAW_WINDOW, size)
-        at_above = cut(dense(at_above - jumps), window) + cut(over, window)
-        at_eyes = dense(at_eyes - jumps) + over
-        travel = scale * (turn @ (change @ jaw_travel).view(batch, 3, 1))[:, :2].view(batch, 2).t()
+        over = edges.jumps(line)
+        dense = upsample(planes(torch.cat([at_skin - jumps, alpha, stretch], 1)), size)
+        at_skin, alpha, stretch = dense[:2] + over, dense[2:3], dense[3:]
 
-        skin = sample_layer(below, at_below)
-        mask_below, crease, lower_lid = sample_layer(marks, cut(at_below, window)).split([1, 1, 3])
-        zone, shade = (cut(dense(t), window) for t in (zone, shade))
+        both = nodes + torch.cat(moves.chunk(3)[:2])
+        window = where_shown(both, corners[:2], [(torch.tensor(c) * size).long() for c in WINDOW], size)
+        drawn = torch.cat([zone, shade, at_below - jumps], 1)
+        zone, shade, at_crease = upsample_window(planes(drawn), window, size).split([1, 1, 2])
+        crease = sample_layer(crease_map, at_crease + cut(over, window))
         shade = shade.clamp(-DARKEST, DARKEST) + crease * zone
         light = 1 + shade * tint.view(3, 1, 1, 1)
-        upper = sample_layer(above, at_above)
-        behind = sample_layer(inner, cut(at_eyes, window))
-        lower = sample_layer(jaw, cut(at_eyes, jaw_window) - travel.view(2, batch, 1, 1))
+        revealed = torch.maximum(cut(stretch, window), shade.abs() * 4)
+        picture, synthetic = levels(sample_layer(photo, cut(at_skin, window)) * light), levels(revealed)
 
+        layers = planes(torch.cat([at_above - jumps, at_below - jumps, at_eyes - jumps], 1))
+        travel = scale * (turn @ (change @ jaw_travel)[..., None])[:, :2, 0].t()
         # What moves with a lid: lashes' darkness on the upper one, and either's shadow on what lies behind.
-        lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, batch, 1, 1)
+        lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, -1, 1, 1)
         parted = (10 * (source[AT_UNITS.start + LIPS_PART] - 0.1)).clamp(0, 1)
-        shutting = ((-4 * seal).clamp(0, 1) * parted).view(1, batch, 1, 1)
-        edge_of_lid = (upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)
-        edge_of_lip = (upper[3:4] - CLEAN_LIP * shutting) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), shutting)
-        mask_above = torch.where(at_above[1:] > LIPS_FROM, edge_of_lip, edge_of_lid).clamp(0, 1)
-        lid = upper[4:]
-        rgb_above = upper[:3] * (1 - lash * (1 - lid)) * light
+        shutting = ((-4 * seal).clamp(0, 1) * parted).view(1, -1, 1, 1)
         cavity = cavity.view(3, 1, 1, 1)
-        teeth = mix(cavity, lower[:3], lower[3:])
-        inside_window = tuple(
-            j - w for j, w in zip(jaw_window, (window[0], window[0], window[2], window[2]), strict=True)
-        )
-        depths = put(cavity.expand_as(behind[:3]), teeth, inside_window)
-        hidden = mix(depths, behind[:3], behind[3:4]) * lid * lower_lid
-        covered = mix(hidden, cut(skin, window) * light, mask_below)
-        opened = mix(covered, rgb_above, mask_above)
+        for opening, has_jaw in ((corners[2:4], False), (corners[4:], True)):
+            part = where_shown(both, opening, window, size)
+            inside = [corner - window[0] for corner in part]
+            places = upsample_window(layers, part, size) + cut(over, part).repeat(3, 1, 1, 1)
+            upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
+            skin_below, mask_below, lower_lid = sample_layer(below, places[2:4]).split([3, 1, 3])
+            depths = cavity
+            if has_jaw:
+                lower = sample_layer(jaw, places[4:] - travel.view(2, -1, 1, 1))
+                depths = mix(cavity, lower[:3], lower[3:])
+                edge = (upper[3:4] - CLEAN_LIP * shutting) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), shutting)
+            else:
+                edge = (upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)
+            mask_above, lid = edge.clamp(0, 1), upper[4:]
+            here = cut(light, inside)
+            hidden = mix(depths, behind[:3], behind[3:4]) * lid * lower_lid
+            covered = mix(hidden, skin_below * here, mask_below)
+            opened = mix(covered, upper[:3] * (1 - lash * (1 - lid)) * here, mask_above)
+            open_now = (1 - mask_above) * (1 - mask_below) * (1 - behind[4:])
+            picture = framed(levels(opened), around(picture, inside))
+            synthetic = framed(levels(torch.maximum(cut(revealed, inside), open_now)), around(synthetic, inside))
 
-        open_now = (1 - mask_above) * (1 - mask_below)
-        revealed = torch.maximum(torch.maximum(cut(stretch, window), shade.abs() * 4), open_now * (1 - behind[4:]))
-
-        levels = lambda t: (t * 255 + 0.5).clamp(0, 255).to(torch.uint8)  # noqa: E731
-        image = soften(put(levels(skin), levels(opened), window), edges)
-        synthetic = put(levels(stretch), levels(revealed), window)
+        frame = [levels(sample_layer(photo, at)) for at in around(at_skin, window)]
+        image = soften(framed(picture, frame), edges)
+        synthetic = framed(synthetic, [levels(t) for t in around(stretch, window)])
         return image.permute(1, 2, 3, 0), levels(alpha)[0], torch.where(alpha > 0, synthetic, 0)[0]
 
 
@@ -222,7 +237,7 @@ def export(path: Path, example: dict[str, Tensor]) -> Animator:
     net = Animator().eval()
     attributes = torch.zeros(2, len(NAMES))
     square = {2: "S", 3: "S"}
-    dynamic = {name: square for name in ("above", "below", "marks", "inner", "jaw")}
+    dynamic = {name: square for name in ("photo", "above", "below", "crease_map", "inner", "jaw")}
     dynamic |= {"attributes": {0: "B"}, "image": {0: "B", 1: "S", 2: "S"}}
     dynamic |= {name: {0: "B", 1: "S", 2: "S"} for name in ("alpha", "synthetic")}
     torch.onnx.export(

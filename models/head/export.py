@@ -54,9 +54,10 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
         return (noise(*lead, 1, 1) - 0.5) * np.sin(x) * np.sin(x)[:, None]
 
     state = {
+        "photo": noise(1, 3, size, size),
         "above": noise(1, 7, size, size),
-        "below": noise(1, 3, size, size),
-        "marks": noise(1, 5, size, size),
+        "below": noise(1, 7, size, size),
+        "crease_map": noise(1, 1, size, size),
         "inner": noise(1, 5, size, size),
         "jaw": noise(1, 4, size, size),
         "surface": np.concatenate([waves(1, 2), np.abs(waves(1, 2))], 1),
@@ -65,6 +66,8 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
         "creases": np.abs(waves(units)),
         "shading": 0.2 * waves(units),
         "eyes": np.abs(waves(1, 1)),
+        "side": np.abs(waves(1, 1)),
+        "windows": np.array([[[30, 30], [95, 96]], [[50, 40], [60, 90]], [[75, 50], [90, 80]]]),
         "scale": np.array([0.6]),
         "offset": np.array([0.02, -0.05]),
         "pivot": np.array([0.0, 0.35, 0.75]),
@@ -86,6 +89,7 @@ def export_zygoma_base(folder: Path) -> None:
     example = {name: torch.from_numpy(v) for name, v in random_state(256).items()}
     net = export_animator(graph, example)
     model = onnx.load(graph)
+    share_constants(model.graph)
     model.doc_string = "zygoma-base: the photo's own pixels through a fitted head"
     onnx.helper.set_model_props(model, {"attributes": ",".join(NAMES)})
     onnx.checker.check_model(model, full_check=True)
@@ -106,6 +110,21 @@ def export_zygoma_base(folder: Path) -> None:
             print(f"{name} {size} px x {batch}: mean difference {off.mean():.5f}, largest {off.max()} of 255")
             assert off.mean() < 0.01, f"{name}: ONNX Runtime disagrees with torch"
     write_pack_toml(folder)
+
+
+def share_constants(graph: onnx.GraphProto) -> None:
+    """Each constant once, in place: tracing writes one for each of its uses."""
+    first: dict[bytes, str] = {}
+    names, kept = {}, []
+    for node in graph.node:
+        if node.op_type == "Constant":
+            names[node.output[0]] = first.setdefault(node.attribute[0].SerializeToString(), node.output[0])
+            if names[node.output[0]] != node.output[0]:
+                continue
+        node.input[:] = [names.get(name, name) for name in node.input]
+        kept.append(node)
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def write_pack_toml(folder: Path) -> None:

@@ -21,8 +21,9 @@ from .glasses import find_glasses, keep_stiff
 from .layers import paint_layers
 from .layout import STATE, eye_distance
 from .lids_and_lips import lip_seal, set_blink
+from .parting import layer_side, windows
 from .relief import unit_shading
-from .seams import lips_are_shut
+from .seams import find_seams, lips_are_shut
 from .surface import seen_surface
 
 __all__ = ["STATE", "Encoding", "HeadBasis", "encode", "load_basis"]
@@ -97,7 +98,8 @@ def encode(
 
     jaw = fit.units @ basis.jaw_travel
     smile = Smile.of(fields, fit)
-    state = paint_layers(image, points, openings, distance, basis.mouth, r, fit.scale, jaw, smile)
+    seams = find_seams(image, points, distance)
+    state = paint_layers(image, points, openings, seams, distance, basis.mouth, r, fit.scale, jaw, smile)
     state |= {
         "surface": np.stack([*fields.depth, taper(points), on_nose(points)])[None],
         "motion_above": above,
@@ -105,6 +107,7 @@ def encode(
         "creases": crease_zones(points, distance, smile),
         "shading": unit_shading(image.astype(np.float32), points, fields, fit),
         "eyes": looking(points, openings)[None, None],
+        "side": layer_side(seams)[None, None],
         "scale": np.array([fit.scale]),
         "offset": fit.offset,
         "pivot": r @ PIVOT,
@@ -113,5 +116,6 @@ def encode(
         "crop_turn": crop_turn,
         "source": vector,
     }
+    state["windows"] = windows(seams, above, below, fit.scale, np.concatenate([state["creases"], state["shading"]]))
     state = {name: np.ascontiguousarray(state[name], np.float32) for name in STATE}
     return Encoding(state, state["source"].copy(), error, notes)

@@ -13,6 +13,7 @@ from ..attributes import UNITS
 from .fields import Fields, to_depth_units
 from .fit import Fit
 from .layout import BROWS, GRID, LOWER_LIDS, MOUTH_CORNERS, UPPER_LIDS, curve, grid, smoothstep
+from .patch import Patch
 
 # Unit -> zones and how strongly it draws their creases.
 DRAWS = {
@@ -37,6 +38,8 @@ FOLD_WIDTH = 0.17  # of the zone, eye distances to both sides
 FOLD_STEPS, WAY_BACK_STEPS = 12, 6
 OWN_SMILE = (0.3, 0.7)  # of AU12: from where on the photo's own folds, not drawn ones, come and go with it
 OWN_FOLDS = 0.4  # of the logarithm of light
+NOWHERE = 1e-4  # of a zone: no crease is seen
+BESIDE = 0.1  # eye distances: what own folds and skin are told apart from
 LARGEST_MAP = 768  # pixels: shading is soft, larger crops enlarge this
 
 
@@ -76,22 +79,35 @@ def crease_map(photo: np.ndarray, landmarks: np.ndarray, eye_distance: float, sm
     size = len(photo)
     n = min(size, LARGEST_MAP)
     small = photo if n == size else cv2.resize(photo, (n, n), interpolation=cv2.INTER_AREA)
-    x, y = (v.astype(np.float32) for v in grid(n))
+    whole = np.zeros((n, n), np.float32)
+    patch = _drawn_on(n, landmarks, eye_distance, smile)
+    x, y = (patch.of(v).astype(np.float32) for v in grid(n))
     zones = _zones(landmarks, eye_distance, x, y)
-    grey = small.mean(-1)
+    grey = patch.of(small).mean(-1)
     drawn = _forehead(landmarks, eye_distance, x, y, zones) + _frown(landmarks, eye_distance, x, y, zones)
     drawn += _chin(landmarks, eye_distance, x, y, zones)
     of_smiles = _crows_feet(landmarks, eye_distance, x, y, zones) + _folds(landmarks, eye_distance, smile, x, y)
     own = smoothstep((smile.own - OWN_SMILE[0]) / (OWN_SMILE[1] - OWN_SMILE[0]))
     if own > 0:
         where = np.maximum(_fold_zones(landmarks, eye_distance, smile, x, y)["fold"], zones["crow"])
-        of_smiles += own * (where * _own_folds(grey, eye_distance) / smile.own - of_smiles)
+        of_smiles += own * (where * _own_folds(grey, n, eye_distance) / smile.own - of_smiles)
     drawn += of_smiles
-    drawn += _closed_lids(grey, landmarks, eye_distance, x, y)
-    skin = _is_skin(grey, landmarks, eye_distance, x, y)
+    drawn += _closed_lids(grey, n, landmarks, eye_distance, x, y)
+    skin = _is_skin(grey, n, landmarks, eye_distance, x, y)
     drawn = cv2.GaussianBlur(drawn * (skin * (1 - zones["lid"]) + zones["lid"]), (0, 0), max(n / 1024, 0.3))
-    out = drawn if n == size else cv2.resize(drawn, (size, size), interpolation=cv2.INTER_LINEAR)
-    return out.astype(np.float32)
+    patch.of(whole)[:] = drawn
+    return whole if n == size else cv2.resize(whole, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def _drawn_on(size: int, landmarks: np.ndarray, eye_distance: float, smile: Smile) -> Patch:
+    """The part of a crop of side `size` that any crease lies in."""
+    x, y = grid(GRID)
+    zones = _zones(landmarks, eye_distance, x, y) | _fold_zones(landmarks, eye_distance, smile, x, y)
+    drawn = sum(zones.values()) > NOWHERE
+    rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
+    (x0, x1), (y0, y1) = (x[0, columns[[0, -1]]], y[rows[[0, -1]], 0])
+    beside = BESIDE * eye_distance
+    return Patch.around(size, x0 - beside, x1 + beside, y0 - beside, y1 + beside)
 
 
 def _zones(p: np.ndarray, e: float, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
@@ -200,9 +216,8 @@ def _folds(p, e, smile: Smile, x, y) -> np.ndarray:
     return out
 
 
-def _own_folds(grey: np.ndarray, e: float) -> np.ndarray:
+def _own_folds(grey: np.ndarray, n: int, e: float) -> np.ndarray:
     """What is darker than the skin on both its sides: minus the logarithm by which."""
-    n = len(grey)
     pixel = e * n / 2  # an eye distance
     light = cv2.GaussianBlur(np.log(grey + 8), (0, 0), max(0.012 * pixel, 0.4))
     width = 2 * max(round(0.07 * pixel), 1) + 1
@@ -216,9 +231,8 @@ def _chin(p, e, x, y, zones) -> np.ndarray:
     return CHIN * zones["chin"] * _dent(arc, 0.03)
 
 
-def _closed_lids(grey, p, e, x, y) -> np.ndarray:
+def _closed_lids(grey, n: int, p, e, x, y) -> np.ndarray:
     """A closed lid is convex and catches the light: at most a quarter brighter, towards the cheek below."""
-    n = len(grey)
     out = np.zeros_like(x)
     for up, low, cheek, brow in zip(UPPER_LIDS, LOWER_LIDS, UNDER_EYES, BROWS, strict=True):
         x0, x1 = p[up[0], 0], p[up[-1], 0]
@@ -230,7 +244,7 @@ def _closed_lids(grey, p, e, x, y) -> np.ndarray:
         if not some.any() or not near_cheek.any():
             continue
         column = (grey * lid).sum(0) / np.maximum(lid.sum(0), 1)
-        column = np.interp(np.arange(n), np.nonzero(some)[0], column[some]).astype(np.float32)
+        column = np.interp(np.arange(len(column)), np.nonzero(some)[0], column[some]).astype(np.float32)
         column = cv2.GaussianBlur(column[None], (0, 0), max(0.05 * e * n / 2, 0.3))
         lighter = np.clip(0.8 * np.median(grey[near_cheek]) / np.maximum(column, 8) - 1, 0, 0.25)
         v = (y - upper) / np.maximum(lower - upper, 1e-3)
@@ -239,9 +253,9 @@ def _closed_lids(grey, p, e, x, y) -> np.ndarray:
     return out
 
 
-def _is_skin(grey, p, e, x, y) -> np.ndarray:
+def _is_skin(grey, n: int, p, e, x, y) -> np.ndarray:
     """1 on skin, 0 on hair and in deep shadow, where no crease is drawn."""
     cx = (p[33, 0] + p[263, 0]) / 2
     middle = np.median(grey[np.hypot(x - cx, y - p[5, 1]) < 0.4 * e])
-    smooth = cv2.GaussianBlur(grey, (0, 0), max(len(grey) / 512 * 3, 0.5))
+    smooth = cv2.GaussianBlur(grey, (0, 0), max(n / 512 * 3, 0.5))
     return np.clip(1.5 - np.abs(np.log((smooth + 5) / (middle + 5))) / 0.5, 0, 1)

@@ -5,6 +5,7 @@ openings.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import scipy.sparse as sparse
@@ -140,18 +141,24 @@ def membrane(values: np.ndarray, known: np.ndarray, zero_border: bool = False) -
         border[1:-1, 1:-1] = False
         values[border & ~known] = 0
         known |= border
-    n = known.size
-    number = np.arange(n).reshape(known.shape)
-    i = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
-    j = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
-    links = sparse.coo_matrix((np.ones(2 * len(i)), (np.r_[i, j], np.r_[j, i])), (n, n)).tocsr()
-    laplace = (sparse.diags(np.asarray(links.sum(1)).ravel()) - links).tocsr()
-    out = values.reshape(n, -1)
+    laplace = _laplace(*known.shape)
+    out = values.reshape(known.size, -1)
     k, u = known.ravel(), ~known.ravel()
     if u.any():
         solve = splu(laplace[u][:, u].tocsc())
         out[u] = solve.solve(np.ascontiguousarray(-(laplace[u][:, k] @ out[k])))
     return out.reshape(values.shape)
+
+
+@cache
+def _laplace(height: int, width: int) -> sparse.csr_matrix:
+    """How much each node of a grid differs from its neighbours, [n,n] over its n nodes."""
+    n = height * width
+    number = np.arange(n).reshape(height, width)
+    i = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
+    j = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
+    links = sparse.coo_matrix((np.ones(2 * len(i)), (np.r_[i, j], np.r_[j, i])), (n, n)).tocsr()
+    return (sparse.diags(np.asarray(links.sum(1)).ravel()) - links).tocsr()
 
 
 def _turnable(depth: np.ndarray, scale: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from .eyes import lash_factor, paint_eyeballs
 from .layout import LIP_EDGE
 from .mouth import mouth_palette, mouth_patch, own_inside
 from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_lip, shade_tint
-from .seams import find_seams
+from .seams import Seams
 from .teeth import Look, MouthParts, Placement, lower_parts, upper_parts
 
 CORNER = 0.05  # of the mouth's width beyond its corners
@@ -19,6 +19,7 @@ def paint_layers(
     image: np.ndarray,
     landmarks: np.ndarray,
     openings,
+    seams: Seams,
     eye_distance: float,
     parts: MouthParts,
     turn,
@@ -26,8 +27,8 @@ def paint_layers(
     jaw,
     smile,
 ) -> dict[str, np.ndarray]:
-    """image uint8 [S,S,3], landmarks [478,2+] in crop units -> the state's `above`, `below`, `marks`, `inner`, `jaw`,
-    `cavity`.
+    """image uint8 [S,S,3], landmarks [478,2+] in crop units -> the state's `photo`, `above`, `below`, `crease_map`,
+    `inner`, `jaw`, `cavity`.
 
     smile: how far the photo's own has come, and where what it lacks of a full one takes points.
     The head's turn [3,3], its scale and how far the jaw has dropped [3], in tenths of a metre, say where teeth are.
@@ -37,7 +38,6 @@ def paint_layers(
     photo = image.astype(np.float32)
     pixel = 2 / (size - 1)
     soft = 1.2 * pixel
-    seams = find_seams(image, landmarks, eye_distance)
     x, y = (np.linspace(-1, 1, size, dtype=np.float32).reshape(shape) for shape in ((1, -1), (-1, 1)))
 
     def line(values: np.ndarray) -> np.ndarray:
@@ -85,11 +85,10 @@ def paint_layers(
         return np.concatenate([rgb.transpose(2, 0, 1) / 255, *(m[None] for m in more)])[None].astype(np.float32)
 
     return {
+        "photo": planes(photo),
         "above": planes(photo, mask_above, *lid.transpose(2, 0, 1)),
-        "below": planes(photo),
-        "marks": np.stack(
-            [mask_below, crease_map(photo, landmarks, eye_distance, smile), *lower_shadow.transpose(2, 0, 1)]
-        )[None].astype(np.float32),
+        "below": planes(photo, mask_below, *lower_shadow.transpose(2, 0, 1)),
+        "crease_map": crease_map(photo, landmarks, eye_distance, smile)[None, None].astype(np.float32),
         "inner": planes(inner, opacity, shows),
         "jaw": planes(jaw[..., :3], jaw[..., 3]),
         "cavity": (palette.cavity / 255).astype(np.float32),

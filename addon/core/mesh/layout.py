@@ -7,9 +7,10 @@ head is in the camera's frame, x right, y down, z away, in tenths of a metre wit
 import numpy as np
 
 STATE = (
+    "photo",
     "above",
     "below",
-    "marks",
+    "crease_map",
     "inner",
     "jaw",
     "surface",
@@ -18,6 +19,8 @@ STATE = (
     "creases",
     "shading",
     "eyes",
+    "side",
+    "windows",
     "scale",
     "offset",
     "pivot",

@@ -9,14 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 # Landmarks by their names in anthropometry.
-NASION, SUBNASALE, GNATHION = 168, 2, 152
-ZYGIA, ALARIA, CHEILIA = (234, 454), (129, 358), (61, 291)
+NASION, SUBNASALE, STOMION, GNATHION = 168, 2, 13, 152
+ZYGIA, GONIA, ALARIA, CHEILIA = (234, 454), (172, 397), (129, 358), (61, 291)
 ENDOCANTHIA, EXOCANTHIA = (133, 362), (33, 263)
 LIPS = (0, 17)  # outer edges in the middle
 LIDS = ((159, 145), (386, 374))
 
 RANGES = {
     "face's height of its width": (0.70, 1.05),
+    "jaw's width of the face's": (0.66, 0.96),
+    "height below the mouth of the face's": (0.32, 0.52),
     "nose's height of the face's": (0.34, 0.54),
     "nose's width of its height": (0.45, 1.02),
     "nose's width of the face's": (0.18, 0.36),
@@ -24,7 +26,7 @@ RANGES = {
     "lips' height of the mouth's width": (0.14, 0.62),
     "between the eyes of their outer corners' distance": (0.28, 0.46),
     "outer corners' distance of the face's width": (0.54, 0.76),
-    "lids' opening of an eye's width": (0.20, 0.46),
+    "lids' opening of an eye's width": (0.19, 0.48),
 }
 
 
@@ -38,6 +40,8 @@ def measured(landmarks: np.ndarray) -> dict[str, float]:
     eye = np.mean([far(a, b) for a, b in zip(ENDOCANTHIA, EXOCANTHIA, strict=True)])
     values = (
         face / wide,
+        far(*GONIA) / wide,
+        far(STOMION, GNATHION) / face,
         nose / face,
         far(*ALARIA) / nose,
         far(*ALARIA) / wide,

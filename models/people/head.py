@@ -41,6 +41,8 @@ SHARES = np.array([0.15, 0.2, 0.25, 0.4])  # of a turn, by vertebra and skull
 IRIS = 0.375  # radians: the iris' angle at the eyeball's centre
 LID_GAP = 0.0004  # metres between eyeball and lid
 MOUTH_HALF, LIP_THICKNESS, MOST_BACK = 0.028, 0.003, 0.010  # metres: the least skin before teeth, how far they give way
+MID_LIDS = {"Right": (159, 145), "Left": (386, 374)}  # landmarks in the middle of upper and lower lid
+LIDS_OVERLAP, LID_GAINS = 0.0015, (0.3, 1.8)  # metres, so that no slit stays open beside the middle
 UPRIGHT = -0.10  # pitch, radians, by which anny's resting head turns to read as facing the camera (HeadPose's 0)
 
 
@@ -186,7 +188,7 @@ class Body:
         head = self.head
         coarse = self.coarse.copy()
         for name, weight in actions(attributes).items():
-            coarse += np.float32(weight) * head.facial[name]
+            coarse += np.float32(weight * self._lid_gains.get(name, 1.0)) * head.facial[name]
         fine = head.subdivide @ coarse
         self._raise_chin(fine, float(attributes[INDEX["AU17"]]))
         for centre, radius, lids in zip(self.eye_centres, self.eye_radii, self.lids, strict=True):
@@ -204,6 +206,20 @@ class Body:
         turn = turn @ camera_turn(UPRIGHT, 0.0, 0.0)
         vertices, skull = turn_neck(head, fine, turn)
         return Posed(self, vertices.astype(np.float32), skull, gaze, tuple(jaws))
+
+    @cached_property
+    def _lid_gains(self) -> dict[str, float]:
+        """How far lids go, by facial action: a full blink shuts them, and narrow eyes squint as much less."""
+        head, gains = self.head, {}
+        own, average = (head.landmarks(vertices)[:, 2] for vertices in (self.fine, head.rest))
+        for side, (upper, lower) in MID_LIDS.items():
+            way = head.landmarks(head.subdivide @ head.facial[f"eyeBlink{side}"])[:, 2]
+            opening = own[upper] - own[lower]
+            shutting = (opening + LIDS_OVERLAP) / (way[lower] - way[upper])
+            squinting = opening / (average[upper] - average[lower])
+            for action, gain in (("eyeBlink", shutting), ("eyeSquint", squinting)):
+                gains[f"{action}{side}"] = float(np.clip(gain, *LID_GAINS))
+        return gains
 
     @cached_property
     def _bands(self) -> list[np.ndarray]:

@@ -117,7 +117,7 @@ class Brows:
 
 
 BROW_HALVES = (0.0012, 0.0062)
-BROW_HEIGHTS = (-0.0035, 0.0060)
+BROW_HEIGHTS = (-0.0030, 0.0035)  # little: the brows' landmarks are the skin's, which the head's shapes move
 
 
 def draw_brows(rng: np.random.Generator, gender: float) -> Brows:
@@ -128,8 +128,8 @@ def draw_brows(rng: np.random.Generator, gender: float) -> Brows:
     return Brows(
         half=half,
         arch=rng.uniform(0.0, 0.010) * (1.1 if female else 0.7),
-        height=float(np.clip(rng.normal(0.001 if female else -0.0005, 0.0022), *BROW_HEIGHTS)),
-        tilt=float(rng.normal(0.0015, 0.0028)),
+        height=float(np.clip(rng.normal(0.001 if female else -0.0005, 0.0014), *BROW_HEIGHTS)),
+        tilt=float(rng.normal(0.0010, 0.0018)),
         length=rng.uniform(0.004, 0.010),
         count=int(np.clip(330 * dense * half / 0.0028, 60, 900)),
         gap=rng.uniform(0.002, 0.008) if rng.random() < (0.02 if female else 0.08) else rng.uniform(0.007, 0.017),

@@ -18,6 +18,7 @@ from addon.core.faces.reader import FaceReader
 from addon.core.faces.topology import eye_distance
 
 from . import plan, sheet
+from .anthropometry import RANGES, measured
 from .complexion import years
 from .head import load_head
 from .labels import Segment, read_depth, read_flow
@@ -47,20 +48,20 @@ class Agreement:
     lost: int
 
 
-def write_card(path: Path, people: int, measured: int, head: Path | None) -> None:
-    """Writes `path` and pictures into a folder of its name beside it. people: how many are counted; measured: how many
+def write_card(path: Path, people: int, rendered: int, head: Path | None) -> None:
+    """Writes `path` and pictures into a folder of its name beside it. people: how many are counted; rendered: how many
     of them are rendered and read."""
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     shape = load_head(head)
     drawn = [draw_person(SEED, number, shape) for number in tqdm(range(people), unit="person")]
     vectors = np.concatenate([plan.plan(SEED, number, VIEWS) for number in range(people)])
-    agreement = read_pictures(measured, head)
+    agreement = read_pictures(rendered, head)
     _save(folder / "people.jpg", sheet.people(SEED, 40, 112, head))
     _save(folder / "pairs.jpg", sheet.pairs(SEED + 3, 3, 128, head))
     _save(folder / "units.jpg", unit_strip(head))
     _save(folder / "labels.jpg", label_strip(head))
-    path.write_text(_text(folder.name, drawn, vectors, agreement, measured), "utf-8")
+    path.write_text(_text(folder.name, drawn, vectors, agreement, rendered), "utf-8")
 
 
 def read_pictures(people: int, head: Path | None) -> Agreement:
@@ -124,11 +125,11 @@ def _save(path: Path, picture: np.ndarray) -> None:
         raise OSError(None, "could not be written", str(path))
 
 
-def _text(pictures: str, people: list[Person], vectors: np.ndarray, agreement: Agreement, measured: int) -> str:
+def _text(pictures: str, people: list[Person], vectors: np.ndarray, agreement: Agreement, rendered: int) -> str:
     return TEMPLATE.read_text("utf-8").format(
         pictures=pictures,
         people=len(people),
-        measured=measured,
+        measured=rendered,
         seed=SEED,
         views=VIEWS,
         side=SIDE,
@@ -205,4 +206,8 @@ def _who(people: list[Person]) -> str:
         "wear": wears,
         "photographed as": ", ".join(f"{name} {100 * n / 2000:.0f} %" for name, n in media.most_common()),
     }
+    measures = [measured(p.body.head.landmarks(p.body.fine)) for p in people]
+    for name in RANGES:
+        low, middle, high = np.quantile([of[name] for of in measures], [0.05, 0.5, 0.95])
+        rows[f"{name}, quantiles 5, 50, 95 %"] = f"{low:.2f}, {middle:.2f}, {high:.2f}"
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {value} |" for name, value in rows.items())

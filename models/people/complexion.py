@@ -46,6 +46,9 @@ class Complexion:
     tan: float  # melanin where the sun falls, powers of e
     circles: float  # below the eyes
     lids: float  # dark lids
+    crease: float  # depth of the upper lid's fold, 0 none .. 1
+    crease_height: float  # of the usual height above the lashes
+    lash_line: float  # how dark the lashes' roots are together
     around_mouth: float  # darker there
     freckles: float
     freckle_size: float  # metres
@@ -116,13 +119,16 @@ def draw(rng: np.random.Generator, age: float, gender: float, ancestry) -> Compl
     lightness = float(np.mean(hair["brow"]))
     return Complexion(
         melanin=melanin,
-        blood=float(np.exp(rng.normal(np.log(0.012), 0.3))),
-        mottle=rng.uniform(0.02, 0.08) + 0.03 * old,
+        blood=float(np.exp(rng.normal(np.log(0.012), 0.4))),
+        mottle=(rng.uniform(0.02, 0.08) + 0.03 * old) * (0.5 + 0.5 * fair),
         blotches=rng.uniform(0.03, 0.13),
-        flush=tuple(np.maximum(rng.normal([0.6, 0.55, 0.45, 0.25, 0.05], [0.4, 0.35, 0.25, 0.2, 0.12]), 0)),
+        flush=tuple(np.maximum(rng.normal([0.45, 0.5, 0.45, 0.25, 0.05], [0.4, 0.35, 0.25, 0.2, 0.12]), 0)),
         tan=max(0.0, rng.normal(0.15, 0.15)),
         circles=float(rng.beta(1.3, 2.5)) + 0.25 * old,
         lids=float(rng.beta(1.2, 2.5)),
+        crease=0.0 if rng.random() < 0.15 + 0.45 * ancestry[1] else rng.uniform(0.2, 0.9),
+        crease_height=rng.uniform(0.45, 1.0),
+        lash_line=rng.uniform(0.25, 0.9),
         around_mouth=float(rng.beta(1.1, 4)) * (1.2 - fair),
         freckles=fair * max(0.0, rng.normal(-0.3, 0.7)),
         freckle_size=rng.uniform(0.0007, 0.0017),
@@ -135,11 +141,11 @@ def draw(rng: np.random.Generator, age: float, gender: float, ancestry) -> Compl
         roughness=rng.uniform(0.4, 0.62),
         oil=float(rng.beta(1.3, 2)),
         pores=rng.uniform(0.2, 1.0) * (0.7 if female else 1.0),
-        wrinkles=float(np.clip(old * rng.normal(0.95, 0.22), 0, 1.3)) + rng.uniform(0, 0.1),
+        wrinkles=float(np.clip(old * rng.normal(1.25, 0.35), 0, 1.8)) + rng.uniform(0, 0.1),
         folds=tuple(rng.uniform(0.25, 1.25, 8)),
         stubble=0.0 if female else float(rng.beta(1.2, 1.6)),
-        lip_blood=rng.uniform(0.025, 0.07) * (1.15 if female else 0.9),
-        lip_melanin=rng.normal(0.15, 0.25) + 0.35 * (1 - fair) * rng.random(),
+        lip_blood=float(np.exp(rng.uniform(*np.log([0.026, 0.085])))) * (1.15 if female else 0.9),
+        lip_melanin=float(np.clip(rng.normal(0.1, 0.3), -0.4, 0.6)) + 0.35 * (1 - fair) * rng.random(),
         lip_edge=rng.uniform(0.2, 1.0),
         **_eyes(rng, ancestry, fair, old),
         teeth=tuple(np.array([0.80, 0.75, 0.64]) * rng.uniform(0.75, 1.1) * np.array([1, 1, rng.uniform(0.82, 1.12)])),
@@ -158,17 +164,17 @@ def _melanin(rng, ancestry: np.ndarray) -> float:
 
 
 HAIRS = ((5.5, 0.2), (1.7, 0.25), (0.7, 0.25), (0.16, 0.10), (0.18, 1.1))  # eumelanin, phaeomelanin: black .. ginger
-DARK_HAIR_SHARES = (82, 16, 1, 0.5, 0.5)  # per cent
+DARK_HAIR_SHARES = (72, 23, 3, 1, 1)  # per cent
 FAIR_HAIR_SHARES = (14, 34, 24, 20, 8)
 
 
 def _hair(rng, ancestry: np.ndarray, old: float, female: bool, fair: float) -> dict:
     dark = ancestry[:2].sum() > 0.45 or fair < 0.35
     kind = rng.choice(len(HAIRS), p=np.array(DARK_HAIR_SHARES if dark else FAIR_HAIR_SHARES) / 100)
-    eumelanin, phaeomelanin = np.array(HAIRS[kind]) * np.exp(rng.normal(0, 0.35, 2))
+    eumelanin, phaeomelanin = np.array(HAIRS[kind]) * np.exp(rng.normal(0, 0.45, 2))
     grey = float(1 / (1 + np.exp(-(old - rng.normal(0.62, 0.18)) / 0.13))) if old > 0.1 else 0.0
     hair, on_head = hair_colour(eumelanin, phaeomelanin), grey
-    if rng.random() < (0.30 if female else 0.04):  # dyed
+    if rng.random() < (0.36 if female else 0.05):  # dyed
         on_head = grey * rng.uniform(0, 0.2)
         if rng.random() < 0.12:  # blue, pink, green
             wheel = 0.5 + 0.5 * np.cos(rng.uniform(0, 2 * np.pi) - np.array([0, 2, 4]) * np.pi / 3)
@@ -179,7 +185,7 @@ def _hair(rng, ancestry: np.ndarray, old: float, female: bool, fair: float) -> d
     if female and rng.random() < 0.22:  # bleached by sun or hairdresser
         tips = np.clip(hair * rng.uniform(1.3, 3.5) + 0.02, 0, 0.6)
     # The brows of dark-haired people are about as dark, those of fair-haired ones darker than the hair.
-    brow = eumelanin * (rng.uniform(0.6, 1.4) if eumelanin > 0.5 else rng.uniform(1.3, 3))
+    brow = eumelanin * (np.exp(rng.normal(-0.1, 0.5)) if eumelanin > 0.5 else rng.uniform(1.0, 3.5))
     return {
         "hair": tuple(hair),
         "hair_tips": tuple(tips),
@@ -237,7 +243,7 @@ LIPSTICKS = (  # linear RGB
 
 def _makeup(rng, female: bool, old: float, melanin: float) -> Makeup:
     """Half of the women wear some, a few men do; from hardly seen to a stage's."""
-    worn = rng.random() < (0.55 if female else 0.02)
+    worn = rng.random() < (0.62 if female else 0.02)
     amount = float(worn) * rng.uniform(0.2, 1.0)
 
     def some(chance: float, most: float = 1.0) -> float:
@@ -249,7 +255,7 @@ def _makeup(rng, female: bool, old: float, melanin: float) -> Makeup:
     lip = np.array(LIPSTICKS[rng.integers(len(LIPSTICKS))]) * np.exp(rng.normal(0, 0.15, 3)) * darker
     return Makeup(
         foundation=some(0.7),
-        blush=some(0.6, 0.6),
+        blush=some(0.6, 0.45),
         blush_colour=tuple(np.array([0.62, 0.16, 0.16]) * np.exp(rng.normal(0, 0.15, 3)) * darker),
         shadow=some(0.6, 0.8),
         shadow_colour=tuple((0.02 + 0.25 * wheel**1.5) * rng.uniform(0.2, 1.1)),

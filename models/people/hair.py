@@ -91,16 +91,19 @@ def _unit(v: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Brows:
-    """Metres: thickness of half a brow at its inner end, arch, height above its usual place, length of hairs; how many
-    hairs; inner gap; how far the tail reaches (1: usual)."""
+    """Metres: thickness of half a brow at its inner end, arch, height above its usual place, how much higher the tail
+    is than usual, length of hairs; how many hairs; inner gap; how far the tail reaches (1: usual); shade 0..1: how dark
+    the skin between the hairs looks."""
 
     half: float
     arch: float
     height: float
+    tilt: float
     length: float
     count: int
     gap: float
     reach: float
+    shade: float
 
     def band(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Along the brow 0..1 and across it -1..1 of places [n,3]."""
@@ -108,20 +111,30 @@ class Brows:
         along = (x - self.gap) / (0.049 * self.reach)
         u = np.clip(along, 0, 1)
         middle = 0.0205 + self.height + self.arch * np.sin(np.pi * 0.62 * u) ** 1.5 * 1.3 - 0.006 * u**4
+        middle = middle + self.tilt * (u - 0.4)
         half = self.half * (1.05 - 0.75 * u**1.6) * (0.75 + 0.25 * smooth_step(u, 0, 0.15))
         return along, (places[:, 2] - middle) / half
 
 
+BROW_HALVES = (0.0012, 0.0062)
+BROW_HEIGHTS = (-0.0030, 0.0035)  # little: the brows' landmarks are the skin's, which the head's shapes move
+
+
 def draw_brows(rng: np.random.Generator, gender: float) -> Brows:
+    """From a thin line to bushy, from hardly seen to black; plucked, grown together, steep or level."""
     female = gender > 0.5
+    half = float(np.clip(0.0028 * np.exp(rng.normal(-0.15 if female else 0.15, 0.36)), *BROW_HALVES))
+    dense = np.exp(rng.normal(0, 0.4))
     return Brows(
-        half=rng.uniform(0.0017, 0.0040) * (0.85 if female else 1.1),
-        arch=rng.uniform(0.001, 0.010) * (1.1 if female else 0.7),
-        height=rng.normal(0.0, 0.0012) + (0.001 if female else -0.0005),
-        length=rng.uniform(0.005, 0.009),
-        count=int(rng.uniform(160, 520) * (0.8 if female else 1.1)),
-        gap=rng.uniform(0.008, 0.015),
-        reach=rng.uniform(0.85, 1.08),
+        half=half,
+        arch=rng.uniform(0.0, 0.010) * (1.1 if female else 0.7),
+        height=float(np.clip(rng.normal(0.001 if female else -0.0005, 0.0014), *BROW_HEIGHTS)),
+        tilt=float(rng.normal(0.0010, 0.0018)),
+        length=rng.uniform(0.004, 0.010),
+        count=int(np.clip(330 * dense * half / 0.0028, 60, 900)),
+        gap=rng.uniform(0.002, 0.008) if rng.random() < (0.02 if female else 0.08) else rng.uniform(0.007, 0.017),
+        reach=rng.uniform(0.72, 1.10),
+        shade=float(np.clip(0.33 * dense * rng.uniform(0.5, 1.5), 0.05, 0.75)),
     )
 
 
@@ -262,7 +275,7 @@ def draw_hairstyle(rng: np.random.Generator, gender: float, age: float) -> Hairs
         length=float(rng.uniform(*cut.length)),
         comb=comb[rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))],
         parting=None if parting is None else float(parting),
-        fringe=float(rng.uniform(0.026, 0.048)) if rng.random() < cut.fringe and balding < 0.3 else None,
+        fringe=float(rng.uniform(0.033, 0.050)) if rng.random() < cut.fringe and balding < 0.3 else None,
         lift=rng.uniform(*cut.lift),
         volume=rng.uniform(*cut.volume),
         curl=rng.uniform(*cut.curl),

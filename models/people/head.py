@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sparse
+from scipy.spatial import cKDTree
 
 from addon.core.attributes import INDEX
 from addon.core.errors import ZygomaError
@@ -39,6 +40,9 @@ PIVOT = np.array([0.0, 0.075, -0.03])  # about which a head turns: between the e
 SHARES = np.array([0.15, 0.2, 0.25, 0.4])  # of a turn, by vertebra and skull
 IRIS = 0.375  # radians: the iris' angle at the eyeball's centre
 LID_GAP = 0.0004  # metres between eyeball and lid
+MOUTH_HALF, LIP_THICKNESS, MOST_BACK = 0.028, 0.003, 0.010  # metres: the least skin before teeth, how far they give way
+MID_LIDS = {"Right": (159, 145), "Left": (386, 374)}  # landmarks in the middle of upper and lower lid
+LIDS_OVERLAP, LID_GAINS = 0.0015, (0.3, 1.8)  # metres, so that no slit stays open beside the middle
 UPRIGHT = -0.10  # pitch, radians, by which anny's resting head turns to read as facing the camera (HeadPose's 0)
 
 
@@ -82,16 +86,23 @@ class Head:
     def shaped(self, coefficients: np.ndarray) -> np.ndarray:
         """Coefficients [C] of the shapes -> coarse vertices float32 [n,3], the origin between the eyes."""
         used = np.nonzero(coefficients)[0]
-        out = self.vertices + np.tensordot(
-            coefficients[used].astype(np.float32), self.shapes[used].astype(np.float32), 1
-        )
+        out = self.vertices + np.tensordot(coefficients[used].astype(np.float32), self._wide_shapes[used], 1)
         return out - np.mean([out[self.coarse_part == eye].mean(0) for eye in EYES], axis=0)
 
     @cached_property
     def facial(self) -> dict[str, np.ndarray]:
         """Coarse displacement float32 [n,3] of each facial action."""
         at = {label.removeprefix(FACIAL): i for i, label in enumerate(self.labels) if label.startswith(FACIAL)}
-        return {name: self.shapes[i].astype(np.float32) for name, i in at.items()}
+        return {name: self._wide_shapes[i] for name, i in at.items()}
+
+    @cached_property
+    def reach(self) -> np.ndarray:
+        """float32 [C]: how far each shape moves the vertex that it moves farthest, metres."""
+        return np.sqrt((self._wide_shapes**2).sum(2).max(1))
+
+    @cached_property
+    def _wide_shapes(self) -> np.ndarray:
+        return self.shapes.astype(np.float32)
 
     @cached_property
     def rest(self) -> np.ndarray:
@@ -120,6 +131,10 @@ class Head:
         a, b, c = (vertices[self.triangles[:, k]] for k in range(3))
         out = self._vertex_normals @ np.cross(b - a, c - a)
         return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+
+    def landmarks(self, vertices: np.ndarray) -> np.ndarray:
+        """The mesh's 468 landmarks [468,3] on fine vertices [n1,3]."""
+        return (self.landmark_weights[..., None] * vertices[self.landmark_triangles]).sum(1)
 
     @cached_property
     def teeth_normals(self) -> np.ndarray:
@@ -173,7 +188,7 @@ class Body:
         head = self.head
         coarse = self.coarse.copy()
         for name, weight in actions(attributes).items():
-            coarse += np.float32(weight) * head.facial[name]
+            coarse += np.float32(weight * self._lid_gains.get(name, 1.0)) * head.facial[name]
         fine = head.subdivide @ coarse
         self._raise_chin(fine, float(attributes[INDEX["AU17"]]))
         for centre, radius, lids in zip(self.eye_centres, self.eye_radii, self.lids, strict=True):
@@ -185,16 +200,50 @@ class Body:
             ball = head.part == eye
             fine[ball] = (fine[ball] - centre) @ gaze.T + centre
         jaws = [_similarity(self._bands[k], coarse[head.coarse_part == part]) for k, part in enumerate(TEETH)]
+        for jaw, back in zip(jaws, self._teeth_back, strict=True):
+            jaw[1, 3] += back
         turn = camera_turn(*(attributes[INDEX[f"pose_{name}"]] for name in ("pitch", "yaw", "roll")))
         turn = turn @ camera_turn(UPRIGHT, 0.0, 0.0)
         vertices, skull = turn_neck(head, fine, turn)
         return Posed(self, vertices.astype(np.float32), skull, gaze, tuple(jaws))
 
     @cached_property
+    def _lid_gains(self) -> dict[str, float]:
+        """How far lids go, by facial action: a full blink shuts them, and narrow eyes squint as much less."""
+        head, gains = self.head, {}
+        own, average = (head.landmarks(vertices)[:, 2] for vertices in (self.fine, head.rest))
+        for side, (upper, lower) in MID_LIDS.items():
+            way = head.landmarks(head.subdivide @ head.facial[f"eyeBlink{side}"])[:, 2]
+            opening = own[upper] - own[lower]
+            shutting = (opening + LIDS_OVERLAP) / (way[lower] - way[upper])
+            squinting = opening / (average[upper] - average[lower])
+            for action, gain in (("eyeBlink", shutting), ("eyeSquint", squinting)):
+                gains[f"{action}{side}"] = float(np.clip(gain, *LID_GAINS))
+        return gains
+
+    @cached_property
     def _bands(self) -> list[np.ndarray]:
         """Where anny has plain bands for teeth, on the average person: upper and lower [b,3]."""
         average = self.head.shaped(average_person(self.head))
         return [average[self.head.coarse_part == part] for part in TEETH]
+
+    @cached_property
+    def _teeth_back(self) -> list[float]:
+        """Metres by which upper and lower teeth stand back, so that they stay behind a flat mouth's lips and chin."""
+        head = self.head
+        at_mouth = (head.part == SKIN) & (head.inside_mouth < 0.3) & (self.fine[:, 1] < 0.02)
+        at_mouth &= (np.abs(self.fine[:, 0]) < MOUTH_HALF) & (self.fine[:, 2] < -0.04) & (self.fine[:, 2] > -0.13)
+        skin = self.fine[at_mouth]
+        nearest = cKDTree(skin[:, [0, 2]])
+        out = []
+        for k, part in enumerate(TEETH):
+            jaw = _similarity(self._bands[k], self.coarse[head.coarse_part == part])
+            mine = head.teeth[head.teeth_upper == (k == 0)]
+            points = mine @ jaw[:, :3].T + jaw[:, 3]
+            points = points[np.abs(points[:, 0]) < MOUTH_HALF - 0.004]
+            before = skin[nearest.query(points[:, [0, 2]])[1], 1] + LIP_THICKNESS - points[:, 1]
+            out.append(float(np.clip(before.max(), 0, MOST_BACK)))
+        return out
 
     def _raise_chin(self, fine: np.ndarray, amount: float) -> None:
         if amount:
@@ -237,7 +286,7 @@ class Posed:
         """float64 [478,3]: MediaPipe's points in space; the irises are true circles on the eyeballs."""
         head = self.body.head
         out = np.empty((POINTS, 3))
-        out[:468] = (head.landmark_weights[..., None] * self.vertices[head.landmark_triangles]).sum(1)
+        out[:468] = head.landmarks(self.vertices)
         for k, (centre, radius) in enumerate(zip(self.body.eye_centres, self.body.eye_radii, strict=True)):
             r, across = radius * np.cos(IRIS), radius * np.sin(IRIS)
             ring = np.array([[0, -r, 0], [across, -r, 0], [0, -r, across], [-across, -r, 0], [0, -r, -across]])

@@ -29,7 +29,7 @@ def draw_light(rng: np.random.Generator, skin: np.ndarray) -> Light:
     """skin: linear RGB of who is lit; the exposure makes up for most of a dark or fair skin."""
     key, fill = _towards(rng, -0.15, 1.1, 1.4), _towards(rng, -0.6, 0.9, 2.4)
     ratio = rng.choice([rng.uniform(0.3, 1.0), rng.uniform(0.8, 2.6)], p=[0.6, 0.4])
-    warmth = rng.normal(0, 0.09)
+    warmth = rng.normal(0, 0.07)
     key_colour = ratio * _tint(rng, warmth, 0.03)
     fill_colour = rng.uniform(0, 0.5) * ratio * _tint(rng, rng.normal(0, 0.16), 0.06)
     around = _tint(rng, -0.6 * warmth + rng.normal(0, 0.05), 0.03) * rng.uniform(0.45, 0.9)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.head.anny_head import FACE_CHANGES, LOCAL, OPPOSITES, macro_coefficients
+from models.head.anny_head import FACE_CHANGES, LOCAL, OPPOSITES, average_person, macro_coefficients
 
 from .accessories import draw_outfit
+from .anthropometry import human
 from .complexion import Complexion
 from .complexion import draw as draw_complexion
 from .hair import (
@@ -30,14 +31,20 @@ from .headwear import tucked
 from .parts import Part
 from .proportions import draw_proportions
 
-DETAIL = 0.34  # spread of a face's local changes; 1 is the end of anny's sliders
-FARTHEST = 0.95
+DETAIL = 0.45  # spread of a face's local changes; 1 is the end of anny's sliders
+STRIKING = 0.35  # how differently pronounced people's features are, in powers of e: a striking nose in a plain face
+FARTHEST, LONGEST = 0.95, 1.1  # a change, and the slider that makes it
+KIND_SPREAD = 1.6  # how much farther from the average person than anny's kinds of people (averages themselves) one goes
 ASYMMETRY = 0.06
 ENDS = (*OPPOSITES, ("uncompress", "compress"), ("round", "square"), ("triangle", "pointed"))
 HEAD_SHAPES = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
-GENTLE = {"head-age": 0.5, "neck-double": 0.4, "head-fat": 0.7, "eyebrows-trans": 0.6, "nose-compression": 0.5}
+GENTLE = {"head-age": 0.5, "neck-double": 0.4, "head-fat": 0.7, "eyebrows-trans": 0.8, "nose-compression": 0.5}
 GENTLE |= {"nose-scale-vert": 0.6, "nose-trans": 0.6, "nose-base": 0.6, "nose-curve": 0.8, "nose-hump": 0.7}
-GENTLE |= {"chin-jaw-drop": 0.6, "mouth-trans": 0.7, "eye-trans": 0.7}
+GENTLE |= {"chin-jaw-drop": 0.6, "mouth-trans": 0.7, "eye-trans": 0.7, "eyebrows-angle": 0.65, "ear-shape": 0.5}
+GENTLE |= {"ear-trans": 0.5}
+FEATURES = {"eye": 1.35, "nose": 1.2, "mouth": 1.1}  # sliders that end short of how far these differ among people
+MOST_TRIES = 20  # drawings of a head
+USUAL = {"mouth-angles-up": 0.2}  # where people lie on average, off anny's middle: its mouths hang
 STILL = ("head-trans", "neck-trans", "head-angle", "nose-trans-in", "mouth-trans-in")  # placement, not shape
 
 
@@ -64,8 +71,9 @@ def draw_traits(rng: np.random.Generator) -> Traits:
 
 def draw_shape(rng: np.random.Generator, head: Head, traits: Traits) -> np.ndarray:
     """Coefficients float32 [C] of the head's shapes."""
-    out = np.zeros(len(head.labels), np.float32)
-    out[: len(head.macro_mask)] = macro_coefficients(
+    out = average_person(head)
+    macros = len(head.macro_mask)
+    kind = macro_coefficients(
         head,
         age=traits.age,
         gender=traits.gender,
@@ -74,7 +82,10 @@ def draw_shape(rng: np.random.Generator, head: Head, traits: Traits) -> np.ndarr
         weight=traits.weight,
         proportions=float(rng.uniform(0.2, 1)),
     )
+    out[:macros] += KIND_SPREAD * (kind - out[:macros])
+    reach = dict(zip(head.labels, head.reach, strict=True))
     drawn: dict[str, float] = {}
+    pronounced: dict[str, float] = {}
     for i, label in enumerate(head.labels):
         name = label.removeprefix(LOCAL)
         if not label.startswith(LOCAL) or not name.startswith(FACE_CHANGES):
@@ -85,18 +96,35 @@ def draw_shape(rng: np.random.Generator, head: Head, traits: Traits) -> np.ndarr
             continue
         change = stem[2:] if stem[:2] in ("l-", "r-") else stem
         key = f"{change}-{pair[0]}"
-        value = drawn.setdefault(key, rng.normal(0, DETAIL))
+        feature = change.split("-")[0]
+        if feature not in pronounced:
+            pronounced[feature] = DETAIL * FEATURES.get(feature, 1.0) * np.exp(rng.normal(0, STRIKING))
+        if key not in drawn:
+            drawn[key] = rng.normal(USUAL.get(key, 0.0), pronounced[feature])
+        value = drawn[key]
         if stem != change:
             value += rng.normal(0, ASYMMETRY)  # no face is symmetric
         if f"{change}-{end}".startswith(STILL):
             value = 0.0
         value *= next((gain for prefix, gain in GENTLE.items() if change.startswith(prefix)), 1.0)
-        out[i] = min(max(0.0, value if end == pair[0] else -value), FARTHEST)
+        # One end of a pair often reaches twice as far as the other: as they are, they would make all lips full.
+        other = f"{LOCAL}{stem}-{pair[end == pair[0]]}"
+        even = np.sqrt(reach[other] / reach[label]) if other in reach else 1.0
+        out[i] = min(even * np.clip(value if end == pair[0] else -value, 0.0, FARTHEST), LONGEST)
     for shape in HEAD_SHAPES:
         label = f"{LOCAL}head-{shape}"
         if label in head.labels:
             out[head.labels.index(label)] = min(max(0.0, rng.normal(0, 0.35)), FARTHEST)
     return out
+
+
+def draw_body(rng: np.random.Generator, head: Head, traits: Traits, stretch: np.random.Generator) -> Body:
+    """A head drawn anew until all its measures lie where people's do; stretch: what draws its proportions."""
+    for _ in range(MOST_TRIES):
+        body = Body.of(head, draw_shape(rng, head, traits), draw_proportions(stretch))
+        if human(head.landmarks(body.fine)):
+            break
+    return body
 
 
 @dataclass(frozen=True)
@@ -170,7 +198,7 @@ def draw_person(seed: int, number: int, head: Head, without: Collection[str] = (
     accessories.SHARES, all else being the same."""
     rng = np.random.default_rng([seed, number, 0])
     traits = draw_traits(rng)
-    body = Body.of(head, draw_shape(rng, head, traits), draw_proportions(np.random.default_rng([seed, number, 5])))
+    body = draw_body(rng, head, traits, np.random.default_rng([seed, number, 5]))
     complexion = draw_complexion(rng, traits.age, traits.gender, traits.ancestry)
     brows = draw_brows(rng, traits.gender)
     style = draw_hairstyle(rng, traits.gender, traits.age)

@@ -50,11 +50,11 @@ class Proportions:
 
 def draw_proportions(rng: np.random.Generator, amount: float = 1.0) -> Proportions:
     """amount: 0 everybody alike .. 1 as people differ."""
-    heights = np.exp(amount * rng.normal(0, [0.08, 0.10, 0.10, 0.07, 0.10, 0.12, 0.06]))
-    outline, inside = rng.normal(0, 0.035), rng.normal(0, 0.03)
-    outer = np.exp(amount * (outline + _drifting(rng, 0.045)))
-    inner = np.exp(amount * (inside + _drifting(rng, 0.05)))
-    return Proportions(heights, inner, outer, amount * _drifting(rng, 0.0035))
+    heights = np.exp(amount * rng.normal(0, [0.08, 0.12, 0.12, 0.09, 0.12, 0.13, 0.06]))
+    outline, inside = rng.normal(0, 0.045), rng.normal(0, 0.04)
+    outer = np.exp(amount * (outline + _drifting(rng, 0.055)))
+    inner = np.exp(amount * (inside + _drifting(rng, 0.06)))
+    return Proportions(heights, inner, outer, amount * _drifting(rng, 0.0042))
 
 
 def _drifting(rng: np.random.Generator, spread: float) -> np.ndarray:

@@ -159,6 +159,7 @@ def paint(
     melanin, blood, height = _pigments(atlas, skin, marks, broad, patches, fine, grain)
     colour = _coloured(skin, melanin, blood, atlas.circles * skin.circles)
     _hairy(colour, atlas, skin, brows, hairstyle, beard, shaved, patches, fine)
+    _lidded(colour, atlas, skin)
     lips = _lips(colour, atlas, skin, mouth, fine)
     _made_up(colour, atlas, skin, lips, fine)
 
@@ -199,7 +200,7 @@ def _pigments(atlas: Atlas, skin: Complexion, rng, broad, patches, fine, grain):
     """Melanin and blood beyond the skin's own, in powers of e, and the relief of marks; each float32 [N,N]."""
     cheeks, nose, ears, chin, forehead = skin.flush
     melanin = skin.mottle * (0.8 * broad + 0.6 * patches + 0.5 * fine + 0.35 * grain)
-    melanin += skin.tan * atlas.sun + 0.30 * skin.lids * atlas.lids + 0.30 * skin.circles * atlas.circles
+    melanin += skin.tan * atlas.sun + 0.42 * skin.lids * atlas.lids + 0.30 * skin.circles * atlas.circles
     melanin += 0.5 * skin.around_mouth * atlas.around_mouth
     blood = skin.blotches * (0.6 * patches + 0.6 * broad + 0.5 * fine)
     blood += cheeks * atlas.cheeks * (1 + 0.4 * patches) + nose * atlas.nose + ears * atlas.ears
@@ -319,7 +320,7 @@ def _hairy(colour, atlas: Atlas, skin: Complexion, brows, hairstyle, beard, shav
         * smooth_step(along, 1.06, 0.9)
         * smooth_step(at[..., 1], 0.03, 0.01)
     )
-    amount = 0.40 + 0.35 * skin.makeup.brows
+    amount = brows.shade + (0.75 - brows.shade) * skin.makeup.brows
     _mix(
         colour[rows, columns],
         np.array(skin.brow) * 0.8,
@@ -348,6 +349,21 @@ def _lips(colour, atlas: Atlas, skin: Complexion, rng, fine) -> np.ndarray:
         sharp = smooth_step(atlas.lips, 0.42, 0.55)
         _mix(colour, np.float32(skin.makeup.lipstick_colour) * shade[..., None], sharp * skin.makeup.lipstick)
     return lips
+
+
+def _lidded(colour, atlas: Atlas, skin: Complexion) -> None:
+    """The line that the roots of the lashes draw, and the fold of the upper lid, deep, shallow or not there."""
+    roots, fold = np.zeros((2, atlas.size, atlas.size), np.uint8)
+    for side in _eyes_of(atlas.landmarks):
+        above, below = side[list(LASHES_ABOVE)], side[list(LASHES_BELOW)]
+        crease = above + skin.crease_height * (side[list(CREASE)] - above)
+        cv2.polylines(roots, [np.int32(16 * above)], False, 255, max(1, round(atlas.scale(0.0007))), cv2.LINE_AA, 4)
+        cv2.polylines(roots, [np.int32(16 * below)], False, 90, 1, cv2.LINE_AA, 4)
+        cv2.polylines(fold, [np.int32(16 * crease[1:])], False, 255, max(1, round(atlas.scale(0.0008))), cv2.LINE_AA, 4)
+    roots = cv2.GaussianBlur(roots, (0, 0), atlas.scale(0.0004)).astype(np.float32) / 255
+    fold = cv2.GaussianBlur(fold, (0, 0), atlas.scale(0.0007)).astype(np.float32) / 255
+    _mix(colour, colour * np.float32([0.50, 0.40, 0.36]), skin.crease * np.clip(1.4 * fold, 0, 1))
+    _mix(colour, skin.lash, np.clip(skin.lash_line * roots, 0, 1))
 
 
 def _made_up(colour, atlas: Atlas, skin: Complexion, lips, fine) -> None:

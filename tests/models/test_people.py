@@ -194,7 +194,7 @@ def test_segments_and_depth_fit_the_landmarks(shots):
         at = np.round(labels["landmarks"][0][:, :2]).astype(int)
         here = segments[at[:, 1], at[:, 0]]
         assert (here[:468] == Segment.BACKGROUND).mean() < 0.03, "the outline's points may lie half a pixel outside"
-        assert here[[0, 17, 468]].tolist() == [Segment.LIPS, Segment.LIPS, Segment.IRIS]
+        assert here[[12, 15, 468]].tolist() == [Segment.LIPS, Segment.LIPS, Segment.IRIS]
         assert (matte[segments > 0] > 200).mean() > 0.9 and (matte[segments == 0] < 60).mean() > 0.9
         nose, cheek = depth[at[4, 1], at[4, 0]], depth[at[234, 1], at[234, 0]]
         assert 0.03 < cheek - nose < 0.16, "metres from the nose's tip back to beside the ear"

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from addon.core.attributes import vector
-from models.people import accessories, complexion, folds, headwear, skin_map
+from models.people import accessories, anthropometry, complexion, folds, headwear, skin_map
 from models.people.background import KINDS, background
 from models.people.eye_map import SIZE, paint_eye
 from models.people.glasses import draw_glasses
 from models.people.hair import draw_brows
 from models.people.head import Body, HeadError, load_head
-from models.people.person import draw_person, draw_shape, draw_traits
+from models.people.person import draw_body, draw_person, draw_shape, draw_traits
 from models.people.photograph import MEDIA, draw_look, photograph
 from models.people.pigments import hair_colour, skin_colour
 
@@ -220,3 +220,53 @@ def test_a_hat_presses_the_hair_below_it(body):
     pressed = hat.tuck(standing)
     assert np.linalg.norm(pressed[0] - headwear.CENTRE) < 0.13 < np.linalg.norm(standing[0] - headwear.CENTRE)
     np.testing.assert_allclose(pressed[1], standing[1])
+
+
+def test_heads_are_as_human_as_they_are_different(head):
+    assert anthropometry.human(head.landmarks(head.rest))
+    squeezed = head.rest * np.float32([0.6, 1, 1])
+    assert not anthropometry.human(head.landmarks(squeezed))
+    drawn = []
+    for n in range(12):
+        rng = np.random.default_rng(n)
+        drawn.append(draw_body(rng, head, draw_traits(rng), np.random.default_rng([n, 1])))
+    assert sum(anthropometry.human(head.landmarks(body.fine)) for body in drawn) >= 11
+    measures = np.array([list(anthropometry.measured(head.landmarks(body.fine)).values()) for body in drawn])
+    assert (measures.std(0) / measures.mean(0)).min() > 0.03
+
+
+def test_teeth_stay_behind_closed_lips_and_chin(head):
+    for n in range(6):
+        rng = np.random.default_rng(n)
+        body = draw_body(rng, head, draw_traits(rng), np.random.default_rng([n, 1]))
+        posed = body.show(vector())
+        teeth = posed.teeth[0][~head.teeth_upper]
+        chin = posed.landmarks[[17, 18, 200]]  # below the lower lip
+        for point in chin:
+            near = np.hypot(teeth[:, 0] - point[0], teeth[:, 2] - point[2]) < 0.004
+            assert not near.any() or teeth[near, 1].min() > point[1]
+
+
+def test_brows_go_from_thin_to_bushy(atlas):
+    drawn = [draw_brows(np.random.default_rng(n), n % 2) for n in range(80)]
+    half = np.array([brows.half for brows in drawn])
+    assert half.max() > 2.5 * half.min() and half[::2].mean() > half[1::2].mean()
+    brows, own = drawn[0], complexion.draw(np.random.default_rng(2), 0.6, 1.0, [0, 0, 1])
+    faint, dark = (skin_map.paint(atlas, own, replace(brows, shade=s), None, None).colour for s in (0.05, 0.7))
+    along, across = brows.band(atlas.places.reshape(-1, 3))
+    inside = ((along > 0.2) & (along < 0.6) & (np.abs(across) < 0.5)).reshape(atlas.size, atlas.size)
+    inside &= atlas.places[..., 1] < 0
+    assert faint[inside, 1].mean() > dark[inside, 1].mean() + 10
+
+
+def test_lids_meet_whether_eyes_are_narrow_or_wide(head):
+    openings = []
+    for n in range(12):
+        rng = np.random.default_rng(n)
+        body = draw_body(rng, head, draw_traits(rng), np.random.default_rng([n, 1]))
+        rest, shut = (body.show(vector(shown)).landmarks for shown in ({}, {"AU45": 1.0}))
+        for upper, lower in ((159, 145), (386, 374)):
+            openings.append([pose[upper, 2] - pose[lower, 2] for pose in (rest, shut)])
+    rest, shut = np.array(openings).T
+    assert rest.max() > 1.6 * rest.min()
+    assert np.abs(shut).max() < 0.0030  # metres: lids meet, and do not pass each other

@@ -18,7 +18,9 @@ void main() {
     float shine = pow(max(s * sv - tl * tv, 0.0), 30.0), broad = pow(max(s * sv - tl * tv, 0.0), 8.0);
     float facing = smoothstep(-0.35, 0.5, dot(normalize(p - vec3(0.0, 0.076, 0.0)), key));
     vec3 own = mix(hair, tip_colour, smoothstep(0.2, 1.0, along.x));
-    own = mix(own, vec3(0.62, 0.60, 0.56), 0.8 * smoothstep(-0.1, 0.1, grey * 1.2 - 0.1 - fract(along.y * 91.7)));
+    // A strand stands for a lock of many hairs: most of the white is within it, the rest tells locks apart.
+    float white = mix(grey, smoothstep(-0.1, 0.1, grey * 1.2 - 0.1 - fract(along.y * 91.7)), 0.35);
+    own = mix(own, vec3(0.62, 0.60, 0.56), 0.8 * white);
     own *= 0.65 + 0.7 * fract(along.y * 57.31);
     vec3 c = own * (0.75 * around(normalize(p - vec3(0.0, 0.076, 0.0))) + facing * key_colour * (0.45 * s + 0.6 * broad) + 0.4 * fill_colour * sf);
     c += facing * shine * key_colour * (0.03 + 0.25 * own);

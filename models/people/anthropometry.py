@@ -1,7 +1,7 @@
-"""A face measured as anthropometry does, and how far people's measures reach: what lies beyond is a caricature.
+"""A face measured as anthropometry does, and how far people's measures may reach: what lies beyond is a caricature.
 
-Ranges are about three standard deviations around the means of Farkas, "Anthropometry of the Head and Face" (1994),
-widened to the extremes of Farkas et al., "International Anthropometric Study of Facial Morphology" (2005).
+The ranges are this project's own: wide enough for what surveys of adults' faces call rare, on MediaPipe's points, which
+do not lie quite where calipers are set. They are no survey's figures.
 """
 
 from __future__ import annotations

@@ -185,6 +185,12 @@ def test_a_wrong_fit_is_noticed_where_presence_does_not(reader, mona):
         assert not wrong.trusted and wrong.spread > USABLE
 
 
+def test_a_face_that_all_but_holds_is_not_read_upside_down(reader):
+    """A synthetic person whose upright fit is just not trusted; the picture turned round has one that would be."""
+    picture = read_photo(Path(__file__).parent / "data" / "tilted_and_grainy.jpg").pixels
+    assert all(abs(face.pose[2]) < 1 for face in reader.faces(picture))
+
+
 def test_pictures_without_a_face(reader, mona):
     pixels, face = mona
     x0, y0, x1, y1 = (int(v) for v in face.box)

@@ -17,13 +17,14 @@ from .models import FaceModels
 from .photo import Photo
 from .picture import Picture
 from .pose import HeadPose
-from .topology import NOSE_TIP, eye_distance
+from .topology import EYE_LEFT, EYE_RIGHT, NOSE_TIP, eye_distance
 from .trust import GOOD, PRESENT, CheckedFit, check, fit_any_turn
 
 TRIED = 24  # detections a search step
 SMALLEST_EYES, SMALL_EYES = 8.0, 20.0  # eye distance, pixels: refused below the first, a warning below the second
 SMALL_IN_TILE = 0.15  # a face smaller than this part of the tile may have neighbours that only smaller tiles show
 LEVELS = 4
+NEARLY = 6.0  # spread, %, of an upright fit that no turned one may contradict
 UNSURE = 8.0  # spread, % of the eye distance, of a face that is known to be there
 TURNS = ((0, 90), (0, 270), (0, 180), (1, 90), (1, 270), (1, 180))  # (level, degrees), where nothing stands upright
 
@@ -129,6 +130,7 @@ class FaceReader:
             if trusted:
                 break
             self._try(picture, detect(self.models, picture, level, degrees), trusted, doubted)
+            trusted = [fit for fit in trusted if not any(_overturned(fit, other) for other in doubted)]
         return sorted(trusted, key=lambda fit: -eye_distance(fit.points)), doubted
 
     def _try(self, picture: Picture, found: list[Detection], trusted: list[CheckedFit], doubted: list[CheckedFit]):
@@ -166,6 +168,13 @@ def _covers(fit: CheckedFit, place: np.ndarray) -> bool:
 def _same(fit: CheckedFit, other: CheckedFit) -> bool:
     apart = np.linalg.norm(fit.points[NOSE_TIP, :2] - other.points[NOSE_TIP, :2])
     return bool(apart < 0.5 * eye_distance(other.points))
+
+
+def _overturned(fit: CheckedFit, upright: CheckedFit) -> bool:
+    """Whether a fit found in a turned frame reads a face the other way up that was all but trusted."""
+    across, other = (f.points[EYE_LEFT[1], :2] - f.points[EYE_RIGHT[0], :2] for f in (fit, upright))
+    nearly = upright.presence >= PRESENT and upright.spread <= NEARLY
+    return bool(nearly and _covers(upright, fit.points[NOSE_TIP, :2]) and across @ other < 0)
 
 
 def _warning(fit: CheckedFit) -> str | None:

@@ -327,6 +327,18 @@ def test_a_raised_lid_shows_white_beside_a_round_iris(generator, read, name):
         assert after > before + 15 and after > 1.4 * wide[y + 2 : y + 5, x - 1 : x + 2].mean()
 
 
+def test_a_face_without_folds_of_its_own_gets_soft_ones(generator, read, shared):
+    def deepest(name):
+        """Of what is drawn beside the mouth's corners."""
+        source = generator.encode(*read(name, shared / "portraits" / "people"), 512)
+        points = source.crop.to_crop(source.face.landmarks)
+        rows = slice(int(points[2, 1]), int(points[61, 1]))
+        return -source.state["crease_map"][0, 0, rows, int(points[234, 0]) : int(points[454, 0])].min()
+
+    child, girl, men = deepest("092"), deepest("054"), [deepest(name) for name in ("056", "072", "106")]
+    assert min(child, girl) > 0.04 and 1.25 * max(child, girl) < min(men)
+
+
 def test_light_on_skin_follows_the_units_and_stays_small(generator, read):
     source = generator.encode(*read("mona_lisa"), 256)
     shading = source.state["shading"]

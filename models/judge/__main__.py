@@ -38,6 +38,8 @@ def train(args: argparse.Namespace) -> None:
     training = presets[args.preset]
     if args.rounds:
         training = replace(training, rounds=args.rounds)
+    if args.rate:
+        training = replace(training, rate=args.rate)
     if args.judge != "estimator" and (args.start or args.precision):
         raise ZygomaError(f"--start and --precision are the estimator's; leave them out to train the {args.judge}.")
     if args.precision:
@@ -148,6 +150,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--preset", default="cpu", help=" | ".join(sorted({p for ps in PRESETS.values() for p in ps})))
     sub.add_argument("--held-out", type=float, default=0.1, help="share of the people who are only judged")
     sub.add_argument("--rounds", type=int, help="in place of the preset's")
+    sub.add_argument("--rate", type=float, help="what it falls from, in place of the preset's: lower for a --start")
     sub.add_argument("--start", type=Path, help="weights of an estimator that this one begins with")
     sub.add_argument("--precision", choices=("float32", "bfloat16"), help="of the estimator, in place of the preset's")
     sub.add_argument("--resume", action="store_true", help="go on with a run that stopped")

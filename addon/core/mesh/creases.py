@@ -33,6 +33,8 @@ BROW_LINE = (*BROWS[0], *BROWS[1])
 UNDER_EYES = (119, 348)
 WINGS = (129, 358)
 SMILE = UNITS.index("AU12")
+MARKED = 0.06  # of `_own_folds` along a fold's line: a face with folds of its own
+DEEP_UNMARKED, WIDE_UNMARKED = 0.6, 1.6  # a fold on a face without: its depth and its width of those
 FOLD_REACH = 0.13  # eye distances: from a smile's corner of the mouth out to the fold beside it
 FOLD_WIDTH = 0.17  # of the zone, eye distances to both sides
 FOLD_STEPS, WAY_BACK_STEPS = 12, 6
@@ -86,11 +88,13 @@ def crease_map(photo: np.ndarray, landmarks: np.ndarray, eye_distance: float, sm
     grey = patch.of(small).mean(-1)
     drawn = _forehead(landmarks, eye_distance, x, y, zones) + _frown(landmarks, eye_distance, x, y, zones)
     drawn += _chin(landmarks, eye_distance, x, y, zones)
-    of_smiles = _crows_feet(landmarks, eye_distance, x, y, zones) + _folds(landmarks, eye_distance, smile, x, y)
+    own_folds = _own_folds(grey, n, eye_distance)
+    of_smiles = _folds(landmarks, eye_distance, smile, own_folds, x, y)
+    of_smiles += _crows_feet(landmarks, eye_distance, x, y, zones)
     own = smoothstep((smile.own - OWN_SMILE[0]) / (OWN_SMILE[1] - OWN_SMILE[0]))
     if own > 0:
         where = np.maximum(_fold_zones(landmarks, eye_distance, smile, x, y)["fold"], zones["crow"])
-        of_smiles += own * (where * _own_folds(grey, n, eye_distance) / smile.own - of_smiles)
+        of_smiles += own * (where * own_folds / smile.own - of_smiles)
     drawn += of_smiles
     drawn += _closed_lids(grey, n, landmarks, eye_distance, x, y)
     skin = _is_skin(grey, n, landmarks, eye_distance, x, y)
@@ -203,16 +207,20 @@ def _fold_zones(p, e, smile: Smile, x, y) -> dict[str, np.ndarray]:
     return out
 
 
-def _folds(p, e, smile: Smile, x, y) -> np.ndarray:
-    """A fold is dark, the cheek beside it bulges into the light."""
+def _folds(p, e, smile: Smile, own_folds: np.ndarray, x, y) -> np.ndarray:
+    """A fold is dark, the cheek beside it bulges into the light; on a face without a trace of one it is a soft one."""
     out = np.zeros_like(x)
     for line, s in zip(_fold_lines(p, e, smile), (-1, 1), strict=True):
         at, upright, down = _beside(line, s, e, y[:, :1])
         beside = s * (x - at) * upright / e
         strong = smoothstep(down / 0.25) * smoothstep((1.1 - down) / 0.4)
-        inner, outer = np.exp(-((beside / 0.04) ** 2)), np.exp(-((beside / 0.026) ** 2))
+        along = strong * np.exp(-((beside / 0.06) ** 2))
+        marked = np.clip(-(along * own_folds).sum() / max(along.sum(), 1e-6) / MARKED, 0, 1)
+        wide = WIDE_UNMARKED + (1 - WIDE_UNMARKED) * marked
+        inner, outer = np.exp(-((beside / (0.04 * wide)) ** 2)), np.exp(-((beside / (0.026 * wide)) ** 2))
         dark = np.where(beside < 0, inner, outer)
-        out += FOLD * strong * (0.45 * np.exp(-(((beside - 0.09) / 0.05) ** 2)) - dark)
+        deep = FOLD * (DEEP_UNMARKED + (1 - DEEP_UNMARKED) * marked)
+        out += deep * strong * (0.45 * np.exp(-(((beside - 0.09) / 0.05) ** 2)) - dark)
     return out
 
 

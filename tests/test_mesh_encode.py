@@ -31,7 +31,7 @@ SHAPES = {
     "inner": (1, 5, "S", "S"),
     "jaw": (1, 4, "S", "S"),
     "surface": (1, 4, GRID, GRID),
-    **dict.fromkeys(("motion_above", "motion_below"), (len(UNITS) + 1, 3, GRID, GRID)),
+    **dict.fromkeys(("motion_above", "motion_below"), (len(UNITS) + 2, 3, GRID, GRID)),
     **dict.fromkeys(("creases", "shading"), (len(UNITS), GRID, GRID)),
     **dict.fromkeys(("eyes", "side"), (1, 1, GRID, GRID)),
     "windows": (3, 2, 2),
@@ -354,10 +354,21 @@ def test_a_sealed_mouth_leaves_the_eyes_alone(generator, read, shared):
     """The seal of parted lips moves lips, not what lies above and below in their columns."""
     source = generator.encode(*read("114", shared / "portraits" / "people"), 256)
     points = source.crop.to_crop(source.face.landmarks)[:, :2] / 255 * (GRID - 1)
-    seals = [source.state[name][-1, 1] for name in ("motion_above", "motion_below")]
+    seals = [source.state[name][-2, 1] for name in ("motion_above", "motion_below")]
     lips, eyes = int(points[13, 1]), int(points[[133, 362], 1].max())
     assert max(np.abs(seal[lips - 4 : lips + 12]).max() for seal in seals) > 0.1
     assert max(np.abs(seal[: eyes + 3]).max() for seal in seals) == 0
+
+
+def test_a_broad_smile_goes_as_it_is_taken_away(generator, reader, read, shared):
+    """The broadest smiles have more than a full AU12: mouths end as wide as they are without one, corners come down."""
+    for name in SMILING:
+        photo, face = read(name, shared / "portraits" / "people")
+        source = generator.encode(photo, face, 512)
+        calm = reader.face(replace(photo, pixels=generator.frame(source, target(source.vector, vector({}), 0.0))))
+        smile = np.mean([calm.blendshapes[f"mouthSmile{side}"] for side in ("Left", "Right")])
+        wide = np.linalg.norm(calm.landmarks[61, :2] - calm.landmarks[291, :2]) / face.eye_distance
+        assert smile < 0.3 and 0.7 < wide < 0.95, name
 
 
 def test_lips_that_are_sealed_meet_and_do_not_cover_each_other(generator, reader, read, shared):

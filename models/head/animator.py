@@ -24,7 +24,8 @@ from .parallax import mix, soften, undone
 WINDOW = ((0.20, 0.18), (0.82, 0.82))
 NODE_WINDOW = ((25, 22), (106, 106))  # nodes that its pixels lie between
 AROUND = 2.0  # nodes: how far beside what a window's nodes show edges and softness may reach
-BLINK, LID_RAISER, LID_TIGHTENER, LIPS_PART = (UNITS.index(u) for u in ("AU45", "AU05", "AU07", "AU25"))
+BLINK, LID_RAISER, LID_TIGHTENER = (UNITS.index(u) for u in ("AU45", "AU05", "AU07"))
+LIPS_PART, SMILE = (UNITS.index(u) for u in ("AU25", "AU12"))
 # Of pitch, yaw, roll: what is added to a turn, since the taper takes it away, as readers see it; nothing at a full one.
 TURN_GAINS = (0.22, 0.4, 0.0)
 FULL_TURN = 0.6
@@ -143,8 +144,8 @@ class Animator(nn.Module):
         depth, taper = mix(surface[:, 1:2], surface[:, :1], to_left), surface[:, 2:3]
         at_rest = torch.cat([(nodes - offset) / scale * (1 + depth / CAMERA_DISTANCE), depth], 1) - pivot  # [B,3,G,G]
 
-        seal = change[:, LIPS_PART : LIPS_PART + 1].clamp(max=0)
-        weights = torch.cat([change, seal], 1)
+        seal, unsmile = (change[:, unit : unit + 1].clamp(max=0) for unit in (LIPS_PART, SMILE))
+        weights = torch.cat([change, seal, unsmile], 1)
         above_and_below = [(weights @ field.flatten(1)).view(-1, 3, g, g) for field in (motion_above, motion_below)]
         motion = torch.stack([*above_and_below, torch.zeros_like(at_rest)])  # [3,B,3,G,G]: the last is the bare skull
         turned = (turn @ (at_rest + motion).flatten(3)).view(-1, 3, g, g) + pivot

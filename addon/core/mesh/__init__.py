@@ -20,7 +20,7 @@ from .fit import fit_head
 from .glasses import find_glasses, keep_stiff
 from .layers import paint_layers
 from .layout import STATE, eye_distance
-from .lids_and_lips import lip_seal, set_blink
+from .lids_and_lips import SMILE, lip_seal, set_blink, smile_beyond
 from .parting import layer_side, windows
 from .relief import unit_shading
 from .seams import find_seams, lips_are_shut
@@ -80,16 +80,17 @@ def encode(
     notes = (f"The head fits this face loosely ({error:.3f} eye distances).",) if error > DOUBTFUL else ()
 
     fields = head_fields(basis, fit, seen_surface(basis, fit), points, openings)
+    beyond = smile_beyond(fields, fit.units, points, fit.scale, fit.pose[1], distance)
     seal_above, seal_below, units = lip_seal(
-        fields, fit.units, points, openings, fit.scale, size, lips_are_shut(image, points, distance)
+        fields, fit.units, beyond, points, openings, fit.scale, size, lips_are_shut(image, points, distance)
     )
     if source_vector is not None:
         units = fit.units
     set_blink(fields, points, openings, fit.scale, size)
     if glasses := find_glasses(image, points, distance):
         keep_stiff(fields, glasses, distance)
-    above = np.concatenate([fields.above, seal_above[None]])
-    below = np.concatenate([fields.below, seal_below[None]])
+    above = np.concatenate([fields.above, [seal_above, beyond * fields.above[SMILE]]])
+    below = np.concatenate([fields.below, [seal_below, beyond * fields.below[SMILE]]])
     above = below + nearness(points, openings) * (above - below)
     r = rotation(fit.pose)
     own_pose = angles(crop_turn.T @ r)

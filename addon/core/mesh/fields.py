@@ -37,8 +37,10 @@ from .layout import (
 )
 from .surface import RELIABLE, Surface, snapped
 
-DEEPEST = 0.65  # the fields' depth behind the eyes, tenths of a metre
-STEEPEST, HIDING = 1.5, 4.0  # its rise per unit of length, where it is revealed and where it hides as the head turns
+# The fields' depth behind the eyes, tenths of a metre; and around the head, on the side that a turn reveals: what comes
+# forth behind its outline keeps it as wide as it was, where the outline's own skin would go in.
+DEEPEST, AROUND = 0.65, 0.9
+STEEPEST, HIDING = 3.0, 4.0  # its rise per unit of length, where it is revealed and where it hides as the head turns
 REACHES = (1, 2, 4, 8, 16, 32)
 DEPTH_BLUR = 1.0  # nodes
 SOFTNESS = 0.1
@@ -86,6 +88,7 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
     chin = landmarks[CHIN, 1] - landmarks[LOWER_LIP, 1]
     give = CHIN_GIVES * chin
     kept = 1 - (1 - CHIN_KEEPS) * smoothstep((y - landmarks[LOWER_LIP, 1]) / chin)
+    around = _radius(landmarks) > 1
     depths, motions = [], []
     for is_above, left_out in ((True, NOT_ABOVE), (False, NOT_BELOW)):
         use = (basis.landmark_spread < RELIABLE) & ~np.isin(basis.landmark_side, left_out)
@@ -95,7 +98,8 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
         values = LinearNDInterpolator(at, data)(x, y)  # [G,G,1+3U]
         known = ~np.isnan(values[..., 0]) & ~_other_side(is_above, x, y, landmarks, openings)
         values = np.nan_to_num(values)
-        depths.append(membrane(values[..., :1], known)[..., 0])
+        deep = np.where((around & ~known)[..., None], AROUND, values[..., :1])
+        depths.append(membrane(deep, known | around)[..., 0])
         # The neck's zeros next to a dropping jaw would cut a hard edge under the chin.
         motion = membrane(values[..., 1:], known & (y <= jaw + 0.02), zero_border=True)
         motion = motion.reshape(GRID, GRID, len(UNITS), 3)
@@ -107,7 +111,7 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
             GRID, GRID, len(OPENERS), 3
         )
         motions.append(gaussian_filter(motion.transpose(2, 3, 0, 1), (0, 0, 0.6, 0.6)))
-    depth = _turnable(sum(depths) / 2, fit.scale)
+    depth = _turnable(sum(depths) / 2, fit.scale, landmarks)
     for motion in motions:
         for unit in {AU17, *OPENERS}:  # the membrane starts with a kink
             starts = jaw if unit == AU17 else jaw - give
@@ -161,11 +165,12 @@ def _laplace(height: int, width: int) -> sparse.csr_matrix:
     return (sparse.diags(np.asarray(links.sum(1)).ravel()) - links).tocsr()
 
 
-def _turnable(depth: np.ndarray, scale: float) -> np.ndarray:
-    """The largest fields under `depth` [G,G] that are nowhere deeper than DEEPEST nor too steep, for a head that turns
-    to the picture's left and to its right [2,G,G]: what is revealed rises by STEEPEST, what hides behind the nearer by
-    HIDING."""
-    z = DEEPEST - SOFTNESS * np.logaddexp(0, (DEEPEST - depth) / SOFTNESS)
+def _turnable(depth: np.ndarray, scale: float, landmarks: np.ndarray) -> np.ndarray:
+    """The largest fields under `depth` [G,G] that are nowhere too deep nor too steep, for a head that turns to the
+    picture's left and to its right [2,G,G]: what is revealed goes down to AROUND and rises by STEEPEST, what hides
+    behind the nearer goes down to DEEPEST and rises by HIDING."""
+    sides = landmarks[list(FACE_SIDES), 0]
+    aside = (grid(GRID)[0] - sides.mean()) / (np.ptp(sides) / 2)
     rise, hide = (s * 2 / (GRID - 1) / scale for s in (STEEPEST, HIDING))
 
     def along(z: np.ndarray, dx: int, dy: int, rise: float) -> np.ndarray:
@@ -179,7 +184,9 @@ def _turnable(depth: np.ndarray, scale: float) -> np.ndarray:
 
     out = []
     for side in (1, -1):
-        t = along(along(z, 0, 1, rise), 0, -1, rise)
+        deepest = DEEPEST + (AROUND - DEEPEST) * smoothstep(side * aside)
+        t = deepest - SOFTNESS * np.logaddexp(0, (deepest - depth) / SOFTNESS)
+        t = along(along(t, 0, 1, rise), 0, -1, rise)
         t = along(along(t, side, 1, rise), side, -1, rise)
         t = along(along(t, side, 0, rise), -side, 0, hide)
         out.append(gaussian_filter(t, DEPTH_BLUR))
@@ -218,16 +225,24 @@ def looking(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
 def taper(landmarks: np.ndarray) -> np.ndarray:
     """How far a node turns with the head: 1 on head and hair, falling to 0 at the crop's border. [G,G]"""
     x, y = grid(GRID)
-    centre = (landmarks[FOREHEAD, :2] + landmarks[CHIN, :2]) / 2 - [0, 0.12]
-    half_width = abs(landmarks[FACE_SIDES[1], 0] - landmarks[FACE_SIDES[0], 0]) / 2
-    half_height = abs(landmarks[CHIN, 1] - landmarks[FOREHEAD, 1]) / 2
-    dx, dy = x - centre[0], y - centre[1]
-    reach = np.where(dy < 0, HEIGHTS_UP, HEIGHTS_DOWN) * half_height
-    radius = np.hypot(dx / (HEAD_WIDTHS * max(half_width, 0.8 * half_height)), dy / reach)
     edge = np.minimum(1 - np.abs(x), 1 - np.abs(y))
-    beyond = np.maximum(radius - 1, 0) * half_height
+    beyond = np.maximum(_radius(landmarks) - 1, 0) * _half_height(landmarks)
     out = np.clip(edge / np.maximum(edge + beyond, 1e-6), 0, 1) * np.clip(edge / 0.06, 0, 1)
     return gaussian_filter(out, 1.2) * np.clip(edge / 0.03, 0, 1)
+
+
+def _radius(landmarks: np.ndarray) -> np.ndarray:
+    """Each node's distance from the head's middle, 1 at the end of what turns whole. [G,G]"""
+    x, y = grid(GRID)
+    centre = (landmarks[FOREHEAD, :2] + landmarks[CHIN, :2]) / 2 - [0, 0.12]
+    half_width, half_height = np.ptp(landmarks[list(FACE_SIDES), 0]) / 2, _half_height(landmarks)
+    dx, dy = x - centre[0], y - centre[1]
+    reach = np.where(dy < 0, HEIGHTS_UP, HEIGHTS_DOWN) * half_height
+    return np.hypot(dx / (HEAD_WIDTHS * max(half_width, 0.8 * half_height)), dy / reach)
+
+
+def _half_height(landmarks: np.ndarray) -> float:
+    return abs(landmarks[CHIN, 1] - landmarks[FOREHEAD, 1]) / 2
 
 
 def on_nose(landmarks: np.ndarray) -> np.ndarray:

@@ -111,7 +111,7 @@ def target(source: np.ndarray, properties: np.ndarray, own_expression=1.0, own_p
     source = np.asarray(source, np.float32)
     expression = np.asarray(own_expression, np.float32)[..., None]
     pose = np.asarray(own_pose, np.float32)[..., None]
-    own = np.where(IS_POSE, pose, expression) * source
+    own = np.where(IS_ANGLE, pose, expression) * source
     low = np.where(IS_ANGLE, HARD[:, 0], np.float32(0))
     return np.clip(own + properties, low, HARD[:, 1]).astype(np.float32)
 

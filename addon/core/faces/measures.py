@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from .pose import rotation
 from .topology import CHIN, EYE_LEFT, EYE_RIGHT, IRIS_LEFT, IRIS_RIGHT, NOSE_TIP, eye_distance
 
 LIPS = ((82, 87), (13, 14), (312, 317))  # inner lips, upper and lower, right of the middle, middle, left
 EYEBALL = 0.19  # radius in eye distances: 12 of 63 mm
 STRAIGHT = ((-0.017, -0.035), (0.017, -0.035))  # iris from the middle of its eye's corners, looking straight ahead
+AT_CAMERA, SPREAD = (0.07, 0.0), (0.2, 0.15)  # pitch and yaw that are read of eyes that look at the camera, at most so far off
 
 
 def lip_gap(head: np.ndarray) -> float:
@@ -43,3 +45,17 @@ def directions(offsets: np.ndarray) -> np.ndarray:
     ahead = -np.sqrt(1 - np.minimum((across**2).sum(-1, keepdims=True), 0.98))
     out = np.concatenate([across, ahead], axis=-1)
     return out / np.linalg.norm(out, axis=-1, keepdims=True)
+
+
+def gaze_in_head(landmarks: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """float64 [2]: pitch and yaw of the open eyes in the head, radians, 0 straight ahead, of landmarks [478,3] and the
+    head's pose [3]. Who seems to look at the camera does: irises are read worse than heads."""
+    turn = rotation(pose)
+    look = directions(iris_offsets(in_head_frame(landmarks, turn))).mean(0)
+    off = (_pitch_and_yaw(turn @ look) - AT_CAMERA) / SPREAD
+    return _pitch_and_yaw(-turn[2] if off @ off < 1 else look)
+
+
+def _pitch_and_yaw(look: np.ndarray) -> np.ndarray:
+    x, y, z = look
+    return np.array([np.arctan2(y, -z), np.arctan2(-x, -z)])

@@ -30,6 +30,7 @@ __all__ = ["STATE", "Encoding", "HeadBasis", "encode", "load_basis"]
 
 PIVOT = np.array([0, 0.35, 0.75])  # the head turns about a point below and behind the eyes, tenths of a metre
 DOUBTFUL, REFUSED = 0.045, 0.12  # mean landmark error, eye distances
+SHUT = 0.6  # of the blendshape head's eyeBlink: nobody sees where such eyes look
 FULL_SMILE = 0.8  # of the blendshape head's mouthSmile
 
 
@@ -53,6 +54,7 @@ def encode(
     source_vector: np.ndarray | None = None,
     pose: np.ndarray | None = None,
     crop_angle: float = 0.0,
+    gaze: np.ndarray | None = None,
 ) -> Encoding:
     """Fits the head to a crop and turns it into layers that move.
 
@@ -94,8 +96,9 @@ def encode(
     above = below + nearness(points, openings) * (above - below)
     r = rotation(fit.pose)
     own_pose = angles(crop_turn.T @ r)
-    gaze = np.zeros(len(GAZE))  # wherever the photo's eyes look counts as straight ahead
-    vector = np.concatenate([own_pose, units, gaze]) if source_vector is None else source_vector
+    shut = (blendshapes.get("eyeBlinkLeft", 0.0) + blendshapes.get("eyeBlinkRight", 0.0)) / 2 > SHUT
+    looks = np.zeros(len(GAZE)) if gaze is None or shut else gaze
+    vector = np.concatenate([own_pose, units, looks]) if source_vector is None else source_vector
 
     jaw = fit.units @ basis.jaw_travel
     smile = Smile.of(fields, fit)

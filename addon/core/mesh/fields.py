@@ -126,7 +126,7 @@ def _blurred(values: np.ndarray, sigma: float) -> np.ndarray:
 
 def _other_side(is_above: bool, x, y, landmarks, openings: Openings) -> np.ndarray:
     """Where near an opening the layer does not lie: bool [G,G]."""
-    out = np.zeros(x.shape, bool)
+    out = np.zeros((GRID, GRID), bool)
     for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
         w = x1 - x0
         within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
@@ -170,7 +170,7 @@ def nearness(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
     """1 at the openings, 0 from about one opening's width away: where the two layers differ. Nor do they beside an eye,
     where its lids go on as one skin. [G,G]"""
     x, y = grid(GRID)
-    out = np.zeros(x.shape)
+    out = np.zeros((GRID, GRID))
     for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
         w = x1 - x0
         middle = landmarks[[*up, *low], 1].mean()
@@ -187,7 +187,7 @@ def nearness(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
 def looking(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
     """What lies behind the openings and moves with the eyes' gaze: 1 around the eyes, 0 at the mouth. [G,G]"""
     x, y = grid(GRID)
-    out = np.zeros(x.shape)
+    out = np.zeros((GRID, GRID))
     for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
         w = x1 - x0
         far = np.hypot((x - (x0 + x1) / 2) / w, (y - landmarks[[*up, *low], 1].mean()) / w)

@@ -14,7 +14,7 @@ from ..attributes import AT_POSE, AT_UNITS, GAZE
 from ..errors import FaceError
 from ..faces.pose import angles, rotation
 from .basis import HeadBasis, load_basis
-from .creases import Smile, crease_zones
+from .creases import Smile, crease_map, crease_zones, fold_lines, unit_creases
 from .fields import Openings, head_fields, looking, nearness, on_nose, taper
 from .fit import fit_head
 from .glasses import find_glasses, keep_stiff
@@ -91,9 +91,9 @@ def encode(
     set_blink(fields, points, openings, fit.scale, size)
     if glasses := find_glasses(image, points, distance):
         keep_stiff(fields, glasses, distance)
-    above = np.concatenate([fields.above, [seal_above, beyond * fields.above[SMILE]]])
-    below = np.concatenate([fields.below, [seal_below, beyond * fields.below[SMILE]]])
-    above = below + nearness(points, openings) * (above - below)
+    above = np.stack([*fields.above, seal_above, beyond * fields.above[SMILE]])
+    below = np.stack([*fields.below, seal_below, beyond * fields.below[SMILE]])
+    above = below + nearness(points, openings).astype(np.float32) * (above - below)
     r = rotation(fit.pose)
     own_pose = angles(crop_turn.T @ r)
     shut = (blendshapes.get("eyeBlinkLeft", 0.0) + blendshapes.get("eyeBlinkRight", 0.0)) / 2 > SHUT
@@ -102,14 +102,18 @@ def encode(
 
     jaw = fit.units @ basis.jaw_travel
     smile = Smile.of(fields, fit)
+    folds = fold_lines(points, distance, smile)
+    zones = crease_zones(points, distance, folds)
     seams = find_seams(image, points, distance)
-    state = paint_layers(image, points, openings, seams, distance, basis.mouth, r, fit.scale, jaw, smile)
+    photo = image.astype(np.float32)
+    state = paint_layers(photo, points, openings, seams, distance, basis.mouth, r, fit.scale, jaw)
     state |= {
         "surface": np.stack([*fields.depth, taper(points), on_nose(points)])[None],
         "motion_above": above,
         "motion_below": below,
-        "creases": crease_zones(points, distance, smile),
-        "shading": unit_shading(image.astype(np.float32), points, fields, fit),
+        "crease_map": crease_map(photo, points, distance, smile.own, folds, zones)[None, None],
+        "creases": unit_creases(zones),
+        "shading": unit_shading(photo, points, fields, fit),
         "eyes": looking(points, openings)[None, None],
         "side": layer_side(seams)[None, None],
         "scale": np.array([fit.scale]),

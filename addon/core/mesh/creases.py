@@ -66,9 +66,34 @@ class Smile:
         return points + np.stack(way, 1)
 
 
-def crease_zones(landmarks: np.ndarray, eye_distance: float, smile: Smile) -> np.ndarray:
+def fold_lines(p: np.ndarray, e: float, smile: Smile) -> list[np.ndarray]:
+    """Both nasolabial folds [FOLD_STEPS,2], from the wing of the nose down beside the corner of the mouth; `p`
+    landmarks in crop units, `e` the eye distance.
+
+    They are drawn where a full smile has them and brought back to the photo, since the cheek takes them along.
+    """
+    lines = []
+    for wing, corner, s in zip(WINGS, MOUTH_CORNERS, (-1, 1), strict=True):
+        start, mouth = smile.moved(p[[wing, corner], :2])
+        start = start + np.array([s * 0.03, -0.05]) * e
+        end = mouth + np.array([s * FOLD_REACH, 0.10]) * e
+        bow = start + np.array([0.85, 0.3]) * (end - start)
+        t = np.linspace(0, 1, FOLD_STEPS)[:, None]
+        there = (1 - t) ** 2 * start + 2 * t * (1 - t) * bow + t**2 * end
+        line = there.copy()
+        for _ in range(WAY_BACK_STEPS):
+            line += 0.7 * (there - smile.moved(line))
+        lines.append(line[np.argsort(line[:, 1])])
+    return lines
+
+
+def crease_zones(landmarks: np.ndarray, eye_distance: float, folds: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Soft areas of the face [G,G], 0..1, by name. folds: see `fold_lines`."""
+    return _zones(landmarks, eye_distance, *grid(GRID)) | _fold_zones(folds, eye_distance, *grid(GRID))
+
+
+def unit_creases(zones: dict[str, np.ndarray]) -> np.ndarray:
     """[U,G,G] float32: how much of the crease map each unit switches on at every node."""
-    zones = _zones(landmarks, eye_distance, *grid(GRID)) | _fold_zones(landmarks, eye_distance, smile, *grid(GRID))
     out = np.zeros((len(UNITS), GRID, GRID), np.float32)
     for unit, draws in DRAWS.items():
         for zone, strength in draws:
@@ -76,25 +101,33 @@ def crease_zones(landmarks: np.ndarray, eye_distance: float, smile: Smile) -> np
     return out
 
 
-def crease_map(photo: np.ndarray, landmarks: np.ndarray, eye_distance: float, smile: Smile) -> np.ndarray:
-    """[S,S] float32 around 0: a pixel is multiplied by 1 + map x zone weight. photo float32 [S,S,3], 0..255."""
+def crease_map(
+    photo: np.ndarray,
+    landmarks: np.ndarray,
+    eye_distance: float,
+    own_smile: float,
+    folds: list[np.ndarray],
+    zones: dict[str, np.ndarray],
+) -> np.ndarray:
+    """[S,S] float32 around 0: a pixel is multiplied by 1 + map x zone weight. photo float32 [S,S,3], 0..255; own_smile:
+    its own AU12; folds, zones: see `fold_lines`, `crease_zones`."""
     size = len(photo)
     n = min(size, LARGEST_MAP)
     small = photo if n == size else cv2.resize(photo, (n, n), interpolation=cv2.INTER_AREA)
     whole = np.zeros((n, n), np.float32)
-    patch = _drawn_on(n, landmarks, eye_distance, smile)
-    x, y = (patch.of(v).astype(np.float32) for v in grid(n))
+    patch = _drawn_on(n, zones, eye_distance)
+    x, y, landmarks = patch.x, patch.y, landmarks.astype(np.float32)
     zones = _zones(landmarks, eye_distance, x, y)
     grey = patch.of(small).mean(-1)
     drawn = _forehead(landmarks, eye_distance, x, y, zones) + _frown(landmarks, eye_distance, x, y, zones)
     drawn += _chin(landmarks, eye_distance, x, y, zones)
     own_folds = _own_folds(grey, n, eye_distance)
-    of_smiles = _folds(landmarks, eye_distance, smile, own_folds, x, y)
+    of_smiles = _folds(folds, eye_distance, own_folds, x, y)
     of_smiles += _crows_feet(landmarks, eye_distance, x, y, zones)
-    own = smoothstep((smile.own - OWN_SMILE[0]) / (OWN_SMILE[1] - OWN_SMILE[0]))
+    own = smoothstep((own_smile - OWN_SMILE[0]) / (OWN_SMILE[1] - OWN_SMILE[0]))
     if own > 0:
-        where = np.maximum(_fold_zones(landmarks, eye_distance, smile, x, y)["fold"], zones["crow"])
-        of_smiles += own * (where * own_folds / smile.own - of_smiles)
+        where = np.maximum(_fold_zones(folds, eye_distance, x, y)["fold"], zones["crow"])
+        of_smiles += own * (where * own_folds / own_smile - of_smiles)
     drawn += of_smiles
     drawn += _closed_lids(grey, n, landmarks, eye_distance, x, y)
     skin = _is_skin(grey, n, landmarks, eye_distance, x, y)
@@ -103,10 +136,9 @@ def crease_map(photo: np.ndarray, landmarks: np.ndarray, eye_distance: float, sm
     return whole if n == size else cv2.resize(whole, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
-def _drawn_on(size: int, landmarks: np.ndarray, eye_distance: float, smile: Smile) -> Patch:
+def _drawn_on(size: int, zones: dict[str, np.ndarray], eye_distance: float) -> Patch:
     """The part of a crop of side `size` that any crease lies in."""
     x, y = grid(GRID)
-    zones = _zones(landmarks, eye_distance, x, y) | _fold_zones(landmarks, eye_distance, smile, x, y)
     drawn = sum(zones.values()) > NOWHERE
     rows, columns = np.flatnonzero(drawn.any(1)), np.flatnonzero(drawn.any(0))
     (x0, x1), (y0, y1) = (x[0, columns[[0, -1]]], y[rows[[0, -1]], 0])
@@ -118,8 +150,8 @@ def _zones(p: np.ndarray, e: float, x: np.ndarray, y: np.ndarray) -> dict[str, n
     """Soft areas of the face, 0..1; `p` landmarks, `e` the eye distance."""
 
     def bump(cx, cy, width, height, wide=4, high=4):
-        across = np.exp(-(((x[0] - cx) / (width * e)) ** wide))
-        return np.exp(-(((y[:, :1] - cy) / (height * e)) ** high)) * across
+        across = np.exp(-(((x - cx) / (width * e)) ** wide))
+        return np.exp(-(((y - cy) / (height * e)) ** high)) * across
 
     u = (x - p[9, 0]) / e
     over_brow = (curve(p, BROW_LINE, x) - y) / e
@@ -143,11 +175,11 @@ def _dent(distance: np.ndarray, width: float) -> np.ndarray:
 def _forehead(p, e, x, y, zones) -> np.ndarray:
     u, over_brow = (x - p[9, 0]) / e, (curve(p, BROW_LINE, x) - y) / e
     zone = np.maximum(zones["forehead_inner"], zones["forehead_outer"])
-    out = np.zeros_like(x)
+    out = 0
     for k, height in enumerate((0.17, 0.30, 0.43)):
         wave = 0.012 * np.sin(u * (7 + 2 * k) + k * 2.1) + 0.01 * np.sin(u * 17 + k)
-        out += FOREHEAD * zone * (0.75 + 0.25 * np.sin(u * 9 + k * 1.7)) * _dent(height + wave - over_brow, 0.020)
-    return out
+        out += (0.75 + 0.25 * np.sin(u * 9 + k * 1.7)) * _dent(height + wave - over_brow, 0.020)
+    return FOREHEAD * zone * out
 
 
 def _frown(p, e, x, y, zones) -> np.ndarray:
@@ -158,48 +190,28 @@ def _frown(p, e, x, y, zones) -> np.ndarray:
 
 
 def _crows_feet(p, e, x, y, zones) -> np.ndarray:
-    out = np.zeros_like(x)
+    out = 0
     for corner, s in ((p[33], -1), (p[263], 1)):
         dx, dy = s * (x - corner[0]) / e, (y - corner[1]) / e
         r = np.hypot(dx, dy)
         fade = np.clip((r - 0.07) / 0.06, 0, 1) * np.clip((0.36 - r) / 0.14, 0, 1) * (dx > 0)
         for angle in (-0.35, 0.0, 0.38):
-            out += CROW * zones["crow"] * fade * _dent(dy * np.cos(angle) - dx * np.sin(angle), 0.015)
-    return out
+            out += fade * _dent(dy * np.cos(angle) - dx * np.sin(angle), 0.015)
+    return CROW * zones["crow"] * out
 
 
-def _fold_lines(p, e, smile: Smile) -> list[np.ndarray]:
-    """Both nasolabial folds [FOLD_STEPS,2], from the wing of the nose down beside the corner of the mouth.
-
-    They are drawn where a full smile has them and brought back to the photo, since the cheek takes them along.
-    """
-    lines = []
-    for wing, corner, s in zip(WINGS, MOUTH_CORNERS, (-1, 1), strict=True):
-        start, mouth = smile.moved(p[[wing, corner], :2])
-        start = start + np.array([s * 0.03, -0.05]) * e
-        end = mouth + np.array([s * FOLD_REACH, 0.10]) * e
-        bow = start + np.array([0.85, 0.3]) * (end - start)
-        t = np.linspace(0, 1, FOLD_STEPS)[:, None]
-        there = (1 - t) ** 2 * start + 2 * t * (1 - t) * bow + t**2 * end
-        line = there.copy()
-        for _ in range(WAY_BACK_STEPS):
-            line += 0.7 * (there - smile.moved(line))
-        lines.append(line[np.argsort(line[:, 1])])
-    return lines
-
-
-def _beside(line: np.ndarray, s: int, e: float, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _beside(line: np.ndarray, e: float, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For rows y [n,1]: the line's x there, how steep it is, how far down it, 0..1 within."""
-    at = np.interp(y[:, 0], line[:, 1], line[:, 0])[:, None]
+    at = np.interp(y, line[:, 1], line[:, 0]).astype(y.dtype)
     lean = np.gradient(at[:, 0], y[:, 0])[:, None]
     down = (y - line[0, 1]) / max(line[-1, 1] - line[0, 1], 0.05 * e)
     return at, 1 / np.hypot(1, lean), down
 
 
-def _fold_zones(p, e, smile: Smile, x, y) -> dict[str, np.ndarray]:
-    out = {"fold": np.zeros_like(x), "fold_top": np.zeros_like(x)}
-    for line, s in zip(_fold_lines(p, e, smile), (-1, 1), strict=True):
-        at, upright, down = _beside(line, s, e, y[:, :1])
+def _fold_zones(folds, e, x, y) -> dict[str, np.ndarray]:
+    out = {"fold": 0, "fold_top": 0}
+    for line in folds:
+        at, upright, down = _beside(line, e, y)
         near = np.exp(-(((x - at) * upright / (FOLD_WIDTH * e)) ** 4))
         within = smoothstep(down / 0.1 + 1) * smoothstep((1.25 - down) / 0.3)
         out["fold"] += near * within
@@ -207,11 +219,11 @@ def _fold_zones(p, e, smile: Smile, x, y) -> dict[str, np.ndarray]:
     return out
 
 
-def _folds(p, e, smile: Smile, own_folds: np.ndarray, x, y) -> np.ndarray:
+def _folds(folds, e, own_folds: np.ndarray, x, y) -> np.ndarray:
     """A fold is dark, the cheek beside it bulges into the light; on a face without a trace of one it is a soft one."""
-    out = np.zeros_like(x)
-    for line, s in zip(_fold_lines(p, e, smile), (-1, 1), strict=True):
-        at, upright, down = _beside(line, s, e, y[:, :1])
+    out = 0
+    for line, s in zip(folds, (-1, 1), strict=True):
+        at, upright, down = _beside(line, e, y)
         beside = s * (x - at) * upright / e
         strong = smoothstep(down / 0.25) * smoothstep((1.1 - down) / 0.4)
         along = strong * np.exp(-((beside / 0.06) ** 2))
@@ -241,7 +253,7 @@ def _chin(p, e, x, y, zones) -> np.ndarray:
 
 def _closed_lids(grey, n: int, p, e, x, y) -> np.ndarray:
     """A closed lid is convex and catches the light: at most a quarter brighter, towards the cheek below."""
-    out = np.zeros_like(x)
+    out = np.zeros_like(grey)
     for up, low, cheek, brow in zip(UPPER_LIDS, LOWER_LIDS, UNDER_EYES, BROWS, strict=True):
         x0, x1 = p[up[0], 0], p[up[-1], 0]
         upper, lower = curve(p, up, x), curve(p, low, x)

@@ -4,14 +4,12 @@ openings.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 
+import cv2
 import numpy as np
-import scipy.sparse as sparse
 from scipy.interpolate import LinearNDInterpolator
-from scipy.ndimage import gaussian_filter
-from scipy.sparse.linalg import splu
 
 from ..attributes import UNITS
 from .basis import HeadBasis
@@ -35,6 +33,7 @@ from .layout import (
     grid,
     smoothstep,
 )
+from .membrane import membrane
 from .surface import RELIABLE, Surface, snapped
 
 # The fields' depth behind the eyes, tenths of a metre; and around the head, on the side that a turn reveals: what comes
@@ -42,7 +41,7 @@ from .surface import RELIABLE, Surface, snapped
 DEEPEST, AROUND = 0.65, 0.9
 STEEPEST, HIDING = 3.0, 4.0  # its rise per unit of length, where it is revealed and where it hides as the head turns
 REACHES = (1, 2, 4, 8, 16, 32)
-DEPTH_BLUR = 1.0  # nodes
+DEPTH_BLUR, MOTION_BLUR, KINK_BLUR, TAPER_BLUR = 1.0, 0.6, 3.0, 1.2  # nodes
 SOFTNESS = 0.1
 HEAD_WIDTHS, HEIGHTS_UP, HEIGHTS_DOWN = 1.32, 1.50, 1.25  # the ellipse that turns whole with the head
 CHIN_GIVES = 0.35  # of the chin's height under the lip: how much of it stretches when the lip moves
@@ -89,40 +88,49 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
     give = CHIN_GIVES * chin
     kept = 1 - (1 - CHIN_KEEPS) * smoothstep((y - landmarks[LOWER_LIP, 1]) / chin)
     around = _radius(landmarks) > 1
-    depths, motions = [], []
-    for is_above, left_out in ((True, NOT_ABOVE), (False, NOT_BELOW)):
+    rest = [unit for unit in range(len(UNITS)) if unit not in OPENERS]
+
+    def layer(is_above: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Its depth [G,G] and its motion [U,3,G,G]."""
+        left_out = NOT_ABOVE if is_above else NOT_BELOW
         use = (basis.landmark_spread < RELIABLE) & ~np.isin(basis.landmark_side, left_out)
         mine = surface.visible & ~np.isin(basis.side, left_out)
         at = snapped(surface.points[mine], fit, landmarks[: len(use)], use)
         data = np.concatenate([surface.depth[mine, None], *(m[mine] for m in surface.motion)], 1)
-        values = LinearNDInterpolator(at, data)(x, y)  # [G,G,1+3U]
-        known = ~np.isnan(values[..., 0]) & ~_other_side(is_above, x, y, landmarks, openings)
-        values = np.nan_to_num(values)
-        deep = np.where((around & ~known)[..., None], AROUND, values[..., :1])
-        depths.append(membrane(deep, known | around)[..., 0])
-        # The neck's zeros next to a dropping jaw would cut a hard edge under the chin.
-        motion = membrane(values[..., 1:], known & (y <= jaw + 0.02), zero_border=True)
-        motion = motion.reshape(GRID, GRID, len(UNITS), 3)
+        values = LinearNDInterpolator(at, data)(x, y).transpose(2, 0, 1)  # [1+3U,G,G]
+        known = ~np.isnan(values[0]) & ~_other_side(is_above, x, y, landmarks, openings)
+        deep = np.where(around & ~known, AROUND, values[:1])
+        depth = membrane(deep, known | around)[0]
+        motion = values[1:].astype(np.float32).reshape(len(UNITS), 3, GRID, GRID)
         # Lips part without taking the whole chin along, as a jaw does.
-        motion[..., PARTERS, :] *= kept[..., None, None]
-        # Parting lips push the chin down: from its boss on the skin gives way to the neck, or it would fold under it.
-        pushed = motion[..., OPENERS, :].reshape(GRID, GRID, -1)
-        motion[..., OPENERS, :] = membrane(pushed, known & (y <= jaw - give), zero_border=True).reshape(
-            GRID, GRID, len(OPENERS), 3
-        )
-        motions.append(gaussian_filter(motion.transpose(2, 3, 0, 1), (0, 0, 0.6, 0.6)))
-    depth = _turnable(sum(depths) / 2, fit.scale, landmarks)
-    for motion in motions:
+        motion[PARTERS] *= kept
+        # The neck's zeros next to a dropping jaw would cut a hard edge under the chin. Parting lips push the chin down:
+        # from its boss on the skin gives way to the neck, or it would fold under it.
+        for units, ends in ((rest, jaw + 0.02), (OPENERS, jaw - give)):
+            planes = motion[units].reshape(-1, GRID, GRID)
+            motion[units] = membrane(planes, known & (y <= ends), zero_border=True).reshape(-1, 3, GRID, GRID)
+        motion = _blurred(motion, MOTION_BLUR)
         for unit in {AU17, *OPENERS}:  # the membrane starts with a kink
             starts = jaw if unit == AU17 else jaw - give
             below = np.clip((y - starts + 0.06) / 0.08, 0, 1)
-            motion[unit] += below * (gaussian_filter(motion[unit], (0, 3, 3)) - motion[unit])
-    return Fields(depth, *motions)
+            motion[unit] += below * (_blurred(motion[unit], KINK_BLUR) - motion[unit])
+        return depth, motion
+
+    with ThreadPoolExecutor(2) as both:
+        (depth_above, above), (depth_below, below) = both.map(layer, (True, False))
+    return Fields(_turnable((depth_above + depth_below) / 2, fit.scale, landmarks), above, below)
+
+
+def _blurred(values: np.ndarray, sigma: float) -> np.ndarray:
+    """Planes [...,n,n]; sigma: nodes."""
+    planes = values.reshape(-1, *values.shape[-2:])
+    blurred = [cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REFLECT) for plane in planes]
+    return np.reshape(blurred, values.shape)
 
 
 def _other_side(is_above: bool, x, y, landmarks, openings: Openings) -> np.ndarray:
     """Where near an opening the layer does not lie: bool [G,G]."""
-    out = np.zeros(x.shape, bool)
+    out = np.zeros((GRID, GRID), bool)
     for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
         w = x1 - x0
         within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
@@ -135,34 +143,6 @@ def _other_side(is_above: bool, x, y, landmarks, openings: Openings) -> np.ndarr
     rim = LIP_RIM * w
     above, below = (y < lower + rim) & (y > upper - 0.35 * w), (y > upper - rim) & (y < lower + 0.5 * w)
     return out | within & (above if is_above else below)
-
-
-def membrane(values: np.ndarray, known: np.ndarray, zero_border: bool = False) -> np.ndarray:
-    """The harmonic surface through the known nodes: values [n,n,C], known bool [n,n]; the border is 0 where asked."""
-    known, values = known.copy(), values.copy()
-    if zero_border:
-        border = np.ones_like(known)
-        border[1:-1, 1:-1] = False
-        values[border & ~known] = 0
-        known |= border
-    laplace = _laplace(*known.shape)
-    out = values.reshape(known.size, -1)
-    k, u = known.ravel(), ~known.ravel()
-    if u.any():
-        solve = splu(laplace[u][:, u].tocsc())
-        out[u] = solve.solve(np.ascontiguousarray(-(laplace[u][:, k] @ out[k])))
-    return out.reshape(values.shape)
-
-
-@cache
-def _laplace(height: int, width: int) -> sparse.csr_matrix:
-    """How much each node of a grid differs from its neighbours, [n,n] over its n nodes."""
-    n = height * width
-    number = np.arange(n).reshape(height, width)
-    i = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
-    j = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
-    links = sparse.coo_matrix((np.ones(2 * len(i)), (np.r_[i, j], np.r_[j, i])), (n, n)).tocsr()
-    return (sparse.diags(np.asarray(links.sum(1)).ravel()) - links).tocsr()
 
 
 def _turnable(depth: np.ndarray, scale: float, landmarks: np.ndarray) -> np.ndarray:
@@ -189,7 +169,7 @@ def _turnable(depth: np.ndarray, scale: float, landmarks: np.ndarray) -> np.ndar
         t = along(along(t, 0, 1, rise), 0, -1, rise)
         t = along(along(t, side, 1, rise), side, -1, rise)
         t = along(along(t, side, 0, rise), -side, 0, hide)
-        out.append(gaussian_filter(t, DEPTH_BLUR))
+        out.append(_blurred(t, DEPTH_BLUR))
     return np.stack(out)
 
 
@@ -197,7 +177,7 @@ def nearness(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
     """1 at the openings, 0 from about one opening's width away: where the two layers differ. Nor do they beside an eye,
     where its lids go on as one skin. [G,G]"""
     x, y = grid(GRID)
-    out = np.zeros(x.shape)
+    out = np.zeros((GRID, GRID))
     for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
         w = x1 - x0
         middle = landmarks[[*up, *low], 1].mean()
@@ -214,7 +194,7 @@ def nearness(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
 def looking(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
     """What lies behind the openings and moves with the eyes' gaze: 1 around the eyes, 0 at the mouth. [G,G]"""
     x, y = grid(GRID)
-    out = np.zeros(x.shape)
+    out = np.zeros((GRID, GRID))
     for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
         w = x1 - x0
         far = np.hypot((x - (x0 + x1) / 2) / w, (y - landmarks[[*up, *low], 1].mean()) / w)
@@ -228,7 +208,7 @@ def taper(landmarks: np.ndarray) -> np.ndarray:
     edge = np.minimum(1 - np.abs(x), 1 - np.abs(y))
     beyond = np.maximum(_radius(landmarks) - 1, 0) * _half_height(landmarks)
     out = np.clip(edge / np.maximum(edge + beyond, 1e-6), 0, 1) * np.clip(edge / 0.06, 0, 1)
-    return gaussian_filter(out, 1.2) * np.clip(edge / 0.03, 0, 1)
+    return _blurred(out, TAPER_BLUR) * np.clip(edge / 0.03, 0, 1)
 
 
 def _radius(landmarks: np.ndarray) -> np.ndarray:

@@ -82,10 +82,11 @@ def fit_head(
         camera[:3] = given[: len(POSE)]
         camera_stiffness[:3] = GIVEN
     camera_prior = camera.copy()
-    shapes = np.concatenate([basis.landmark_identity, basis.landmark_motion])
+    shapes = np.concatenate([basis.landmark_identity, basis.landmark_motion]).astype(float)
+    shapes = np.ascontiguousarray(shapes.transpose(1, 2, 0))  # [L,3,K+U]
 
     def head() -> np.ndarray:
-        return basis.landmark_mean + np.tensordot(np.concatenate([identity, units]), shapes, 1)
+        return basis.landmark_mean + shapes @ np.concatenate([identity, units])
 
     for step in range(STEPS):
         v = head()
@@ -131,7 +132,7 @@ def _camera_jacobian(camera: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.
 
 def _shape_jacobian(camera: np.ndarray, v: np.ndarray, shapes: np.ndarray) -> np.ndarray:
     r = rotation(camera[:3])
-    q, dq = v @ r.T, shapes @ r.T
+    q = (v @ r.T)[..., None]
     d = 1 + q[:, 2:] / CAMERA_DISTANCE
-    change = camera[3] * (dq[..., :2] / d - q[:, :2] * dq[..., 2:] / CAMERA_DISTANCE / d**2)
-    return change.reshape(len(shapes), -1).T
+    seen = camera[3] * (r[:2] / d - q[:, :2] * r[2] / CAMERA_DISTANCE / d**2)  # [L,2,3]: of a landmark's move
+    return (seen @ shapes).reshape(-1, shapes.shape[-1])

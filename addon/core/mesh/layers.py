@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from .creases import crease_map
 from .eyes import lash_factor, paint_eyeballs
 from .layout import LIP_EDGE
 from .mouth import mouth_palette, mouth_patch, own_inside
@@ -16,7 +15,7 @@ CORNER = 0.05  # of the mouth's width beyond its corners
 
 
 def paint_layers(
-    image: np.ndarray,
+    photo: np.ndarray,
     landmarks: np.ndarray,
     openings,
     seams: Seams,
@@ -25,17 +24,14 @@ def paint_layers(
     turn,
     scale: float,
     jaw,
-    smile,
 ) -> dict[str, np.ndarray]:
-    """image uint8 [S,S,3], landmarks [478,2+] in crop units -> the state's `photo`, `above`, `below`, `crease_map`,
-    `inner`, `jaw`, `cavity`.
+    """photo float32 [S,S,3], 0..255; landmarks [478,2+] in crop units -> the state's `photo`, `above`, `below`,
+    `inner`, `jaw`, `cavity`, `tint`.
 
-    smile: how far the photo's own has come, and where what it lacks of a full one takes points.
     The head's turn [3,3], its scale and how far the jaw has dropped [3], in tenths of a metre, say where teeth are.
     Masks are soft inside the opening and lie in the photo's coordinates, so that they travel with their layer.
     """
-    size = len(image)
-    photo = image.astype(np.float32)
+    size = len(photo)
     pixel = 2 / (size - 1)
     soft = 1.2 * pixel
     x, y = (np.linspace(-1, 1, size, dtype=np.float32).reshape(shape) for shape in ((1, -1), (-1, 1)))
@@ -60,7 +56,7 @@ def paint_layers(
     lip = lower_lip(photo, landmarks, eye_distance)
     around = around_mouth(photo, landmarks, eye_distance)
     palette = mouth_palette(photo, seams, openings, skin.mean(0), around, lip, white)
-    look = Look(palette.teeth, palette.gum, palette.tongue, light_direction(skin), blur_of(image, landmarks))
+    look = Look(palette.teeth, palette.gum, palette.tongue, light_direction(skin), blur_of(photo, landmarks))
     patch = mouth_patch(size, landmarks, seams, openings)
     at = Placement(turn, scale, jaw, landmarks[[78, 308], 0].mean(), landmarks[[13, 14], 1].mean())
     upper_teeth = upper_parts(parts, patch, at, look, patch.over(seams.upper_lip))
@@ -71,26 +67,25 @@ def paint_layers(
     patch.of(inner)[:] = own * share[..., None] + behind * (1 - share[..., None])
     above_lip = patch.y < patch.over(seams.upper_lip)
     patch.of(opacity)[:] = np.maximum(teeth * np.maximum(above_lip, 1 - has), share)
-    jaw = np.zeros((size, size, 4), np.float32)
-    patch.of(jaw)[:] = lower_teeth
 
     lid = np.where(mask_above[..., None] < 1, upper_shadow, lash_factor(photo, openings, seams)[..., None])
 
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
     shows = (np.maximum(mask_above, np.minimum(on_lip * LIP_EDGE, 1)) < 1) & (mask_below < 1)
-    inner[shows] = photo[shows] / (upper_shadow * lower_shadow)[shows]
+    inner[shows] = photo[shows] / (upper_shadow[shows] * lower_shadow[shows])
     opacity[shows] = 1
 
     def planes(rgb: np.ndarray, *more: np.ndarray) -> np.ndarray:
-        return np.concatenate([rgb.transpose(2, 0, 1) / 255, *(m[None] for m in more)])[None].astype(np.float32)
+        return np.stack([*rgb.transpose(2, 0, 1) / 255, *more], dtype=np.float32)[None]
 
+    jaw = np.zeros((1, 4, size, size), np.float32)
+    jaw[..., patch.rows, patch.columns] = planes(lower_teeth[..., :3], lower_teeth[..., 3])
     return {
         "photo": planes(photo),
         "above": planes(photo, mask_above, *lid.transpose(2, 0, 1)),
         "below": planes(photo, mask_below, *lower_shadow.transpose(2, 0, 1)),
-        "crease_map": crease_map(photo, landmarks, eye_distance, smile)[None, None].astype(np.float32),
         "inner": planes(inner, opacity, shows),
-        "jaw": planes(jaw[..., :3], jaw[..., 3]),
-        "cavity": (palette.cavity / 255).astype(np.float32),
+        "jaw": jaw,
+        "cavity": palette.cavity / 255,
         "tint": shade_tint(skin),
     }

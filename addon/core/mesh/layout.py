@@ -72,11 +72,11 @@ def smoothstep(t: np.ndarray) -> np.ndarray:
 
 
 def curve(points: np.ndarray, ids, x: np.ndarray) -> np.ndarray:
-    """Height of the landmark line `ids` over x, both in crop units."""
-    return np.interp(x, points[list(ids), 0], points[list(ids), 1])
+    """Height of the landmark line `ids` over x, both in crop units, in x's precision."""
+    return np.interp(x, points[list(ids), 0], points[list(ids), 1]).astype(x.dtype)
 
 
 def grid(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y [n,n] of an n x n grid over the crop, corners on corners."""
+    """x [1,n] and y [n,1] of an n x n grid over the crop, corners on corners."""
     line = np.linspace(-1, 1, n)
-    return tuple(np.meshgrid(line, line))
+    return line[None], line[:, None]

@@ -89,11 +89,11 @@ def lip_seal(
 ):
     """The move that shuts what gap would be left with all units at 0, at full AU25 taken away.
 
-    beyond: see `smile_beyond`; shut: whether the photo's lips meet. Returns (above [3,G,G], below [3,G,G], units): a
+    beyond: see `smile_beyond`; shut: whether the photo's lips meet. Returns (above, below float32 [3,G,G], units): a
     field of its own, since as part of AU25's it would also widen what AU25 opens above the photo's own; a mouth that
     is sealed has some of AU25 to lose.
     """
-    above, below = np.zeros((3, GRID, GRID)), np.zeros((3, GRID, GRID))
+    above, below = np.zeros((2, 3, GRID, GRID), np.float32)
     if units[[SMILE, LIPS_PART, JAW_DROP]].sum() <= OPEN_ENOUGH:
         return above, below, units
     units = units.copy()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import RBFInterpolator
+from scipy.spatial.distance import cdist
 
 from ..faces.pose import rotation
 from .basis import HeadBasis
@@ -22,8 +22,8 @@ ANCHORS = 12  # points around the crop that stay where they are
 
 @dataclass(frozen=True)
 class Surface:
-    """points [V,2] crop units, depth [V] away from the camera, motion [U,V,3] in the camera's frame, visible bool
-    [V].
+    """points [V,2] crop units, depth [V] away from the camera, motion float32 [U,V,3] in the camera's frame, visible
+    bool [V].
     """
 
     points: np.ndarray
@@ -35,7 +35,8 @@ class Surface:
 def seen_surface(basis: HeadBasis, fit: Fit) -> Surface:
     """The whole head under the fit."""
     r = rotation(fit.pose)
-    v = basis.mean + np.tensordot(fit.identity, basis.identity, 1) + np.tensordot(fit.units, basis.motion, 1)
+    identity, units = (weights.astype(np.float32) for weights in (fit.identity, fit.units))
+    v = basis.mean + np.tensordot(identity, basis.identity, 1) + np.tensordot(units, basis.motion, 1)
     q = v @ r.T
     points = project(q, fit.scale, fit.offset)
     visible = _normals(q, basis)[:, 2] < -FACING
@@ -43,7 +44,7 @@ def seen_surface(basis: HeadBasis, fit: Fit) -> Surface:
     column, row = ((points + 1) * CELLS / 2).astype(int).clip(0, CELLS - 1).T
     np.minimum.at(nearest, (row[visible], column[visible]), q[visible, 2])
     visible &= q[:, 2] < nearest[row, column] + HIDDEN_BEHIND
-    return Surface(points, q[:, 2], basis.motion @ r.T, visible)
+    return Surface(points, q[:, 2], basis.motion @ r.T.astype(np.float32), visible)
 
 
 def snapped(points: np.ndarray, fit: Fit, landmarks: np.ndarray, use: np.ndarray) -> np.ndarray:
@@ -51,8 +52,14 @@ def snapped(points: np.ndarray, fit: Fit, landmarks: np.ndarray, use: np.ndarray
     angle = np.arange(ANCHORS) * 2 * np.pi / ANCHORS
     ring = np.stack([np.cos(angle), np.sin(angle)], 1) * 1.1
     at = np.concatenate([fit.points[use], ring])
-    missed = np.concatenate([(landmarks - fit.points)[use], np.zeros_like(ring)])
-    return points + RBFInterpolator(at, missed, kernel="linear", smoothing=SMOOTHING, degree=0)(points)
+    n = len(at)
+    # A linear radial basis and a constant, smoothed.
+    system = np.ones((n + 1, n + 1))
+    system[:n, :n] = SMOOTHING * np.eye(n) - cdist(at, at)
+    system[n, n] = 0
+    missed = np.concatenate([(landmarks - fit.points)[use], np.zeros((ANCHORS + 1, 2))])
+    weights = np.linalg.solve(system, missed)
+    return points + weights[n] - cdist(points, at) @ weights[:n]
 
 
 def _normals(q: np.ndarray, basis: HeadBasis) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from .core.attributes import ANGLES, GAZE, INDEX, IS_POSE, NAMES, POSE, UNITS
+from .core.attributes import ANGLES, INDEX, IS_ANGLE, NAMES, POSE, UNITS
 from .core.errors import TableError
 from .core.tables import GAINS, Table, read_table, stated_gains, to_track
 from .core.track import AttributeTrack
@@ -74,7 +74,7 @@ def from_table(path: Path, choices: Choices) -> Motion:
     start = track.times[0]
     keys = {name: (times - start, values) for name, (times, values) in _keys(track, choices.tolerance).items()}
     weights = {}
-    if wanted & {*UNITS, *GAZE}:
+    if wanted & set(UNITS):
         weights["own_expression"] = 0.0 if choices.expression == "IN_PLACE" else 1.0
     if wanted & set(POSE):
         weights["own_pose"] = 0.0 if choices.pose == "IN_PLACE" else 1.0
@@ -101,10 +101,10 @@ def _calibrated(table: Table, choices: Choices) -> AttributeTrack:
     rested = to_track(table, gains, subtract_neutral=True)
     if pose and expression:
         return rested
-    values = np.where(IS_POSE if pose else ~IS_POSE, rested.values, plain.values)
+    values = np.where(IS_ANGLE if pose else ~IS_ANGLE, rested.values, plain.values)
     report = rested.report
     if pose:
-        moved = not np.array_equal(rested.values[:, IS_POSE], plain.values[:, IS_POSE])
+        moved = not np.array_equal(rested.values[:, IS_ANGLE], plain.values[:, IS_ANGLE])
         report = (*plain.report, "The driver's median pose was subtracted from the angles.") if moved else plain.report
     return replace(plain, values=values, report=report)
 

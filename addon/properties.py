@@ -11,7 +11,7 @@ from .core.attributes import ATTRIBUTES, NAMES, Attribute
 
 WEIGHTS = {
     "own_expression": "How much of the photo's own expression stays under the Action Units: 1 all of it, 0 none",
-    "own_pose": "How much of the head's own pitch, yaw and roll in the photo stays under the angles: 1 all, 0 none",
+    "own_pose": "How much of the photo's own head pose and gaze stays under the angles: 1 all of it, 0 none",
 }
 KEYS: tuple[str, ...] = (*NAMES, *WEIGHTS)
 

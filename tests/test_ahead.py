@@ -63,7 +63,7 @@ def drawn_head(reader, cut: float) -> Looking:
 def test_a_missing_side_is_the_other_one_mirrored(reader):
     whole, photo = drawn_head(reader, 2.0), drawn_head(reader, 0.45)
     dim = replace(whole, image=(whole.image * 0.85).astype(np.uint8))  # another light, which is matched
-    image, share = completed(photo, photo.matte, dim, to_right=True)
+    image, share = completed(photo, photo.matte, photo.matte, dim, to_right=True)
     gone = np.abs(whole.image.astype(int) - photo.image).max(2) > 20
     assert gone.sum() > 1000
     left = np.abs(image.astype(int) - whole.image).mean(2)
@@ -71,7 +71,7 @@ def test_a_missing_side_is_the_other_one_mirrored(reader):
     assert np.median(left[face]) < 12 and np.median(np.abs(whole.image.astype(int) - photo.image).mean(2)[face]) > 60
     assert share[:, : SIDE // 2].max() == 0 and (image[:, : SIDE // 2] == photo.image[:, : SIDE // 2]).all()
     other = [replace(one, image=one.image[:, ::-1], matte=one.matte[:, ::-1].copy()) for one in (photo, dim)]
-    flipped, _ = completed(other[0], other[0].matte, other[1], to_right=False)
+    flipped, _ = completed(other[0], other[0].matte, other[0].matte, other[1], to_right=False)
     assert np.abs(flipped[:, ::-1].astype(int) - image).mean() < 1
 
 

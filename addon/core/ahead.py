@@ -25,6 +25,7 @@ YAW = INDEX["pose_yaw"]
 MIRRORED = [INDEX[name] for name in ("pose_yaw", "pose_roll", "gaze_yaw")]  # whose sign a mirror turns round
 TURNED = 0.25  # radians of yaw from which on a sitter counts as turned
 TILTED = 0.5  # radians that a crop is turned: yaw in the photo is then no yaw across the face
+STRETCHED = 0.3, 0.5  # how far a rim is drawn out, 0..1: from where to where the photo does not hold it
 RIM = 0.06, 0.2  # of the crop's side: from where to where inside its edge pictures may move to meet
 BEGINS, MIDDLE, WHOLE = 0.3, 0.5, 0.8  # of the way from the photo's yaw to 0: where the second state takes over
 
@@ -82,13 +83,13 @@ def look_ahead(
         return Looking(image, reader.near(image, near).landmarks[:, :2].astype(float), reader.matte(image))
 
     try:
-        frontal, shown = looking(image, landmarks), _shown_face(state, landmarks, animate, ahead)
-        if not lacks_a_side(frontal, shown, to_right):
+        frontal, (shown, held) = looking(image, landmarks), _shown_face(state, landmarks, animate, ahead)
+        if not lacks_a_side(frontal, held, to_right):
             return None
         mirrored = np.ascontiguousarray(cut(photo.pixels, crop)[:, ::-1])
         other = encode(mirrored, mirrored_landmarks, face.blendshapes, basis, mirror * vector, None, -crop.angle)
         other_image = animate(other.state, (mirror * ahead)[None])[0][0]
-        whole, share = completed(frontal, shown, looking(other_image, mirrored_landmarks), to_right)
+        whole, share = completed(frontal, shown, held, looking(other_image, mirrored_landmarks), to_right)
         seen = reader.near(whole, frontal.points)  # with both its sides it seems turned a little further
         ahead = _turned(vector, angles(rotation([0, 0, -crop.angle]) @ rotation(seen.pose))[1])
         second = encode(whole, seen.landmarks, seen.blendshapes, basis, ahead, None, crop.angle).state
@@ -103,8 +104,9 @@ def look_ahead(
 
 
 def _shown_face(state: dict[str, np.ndarray], landmarks: np.ndarray, animate: Animate, target: np.ndarray):
-    """float32 [S,S] in 0..1: where the first state's picture for a target [A] shows what is face in the photo, and not
-    the hair or background beside it. landmarks [478,2+]: the photo's, in the crop."""
+    """float32 [S,S] in 0..1, twice: where the first state's picture for a target [A] shows what is face in the photo,
+    and not the hair or background beside it; and the same without the rim that is drawn out there. landmarks [478,2+]:
+    the photo's, in the crop."""
     size = state["photo"].shape[-1]
     face = np.zeros((size, size), np.float32)
     outline = cv2.convexHull(landmarks[list(FACE_OVAL), :2].astype(np.float32))
@@ -112,7 +114,9 @@ def _shown_face(state: dict[str, np.ndarray], landmarks: np.ndarray, animate: An
     drawn = np.repeat(face[None, None], 3, axis=1)
     marked = state | {"photo": drawn} | {name: np.zeros_like(state[name]) for name in ("creases", "shading")}
     marked |= {name: np.concatenate([drawn, state[name][:, 3:]], axis=1) for name in ("above", "below")}
-    return animate(marked, target[None])[0][0][..., 0].astype(np.float32) / 255
+    shown, _, stretched = (part[0].astype(np.float32) / 255 for part in animate(marked, target[None]))
+    held = 1 - smoothstep((stretched - STRETCHED[0]) / (STRETCHED[1] - STRETCHED[0]))
+    return shown[..., 0], (shown[..., 0] * held).astype(np.float32)
 
 
 def joined(own: list[np.ndarray] | None, other: list[np.ndarray], ahead: Ahead, share: float, way: float):

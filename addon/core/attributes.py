@@ -105,7 +105,8 @@ def target(source: np.ndarray, properties: np.ndarray, own_expression=1.0, own_p
 
     source float32 [A]; properties float32 [A] or [F,A]; the weights are scalars or float [F], 0..1. Returns float32 [A]
     or [F,A]: Action Units clamped to 0..1, angles to +-pi/2. With weights 1 and properties 0 the source comes back bit
-    for bit. The weight of the pose is for the head's angles alone: where the eyes look is part of the expression.
+    for bit. The weight of the pose is for all angles: eyes that look at the camera from a turned head do so no longer
+    when the head looks ahead, unless their turn goes, too.
     """
     properties = np.asarray(properties, np.float32)
     source = np.asarray(source, np.float32)

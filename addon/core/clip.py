@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .attributes import IS_POSE, NAMES, target
+from .attributes import IS_ANGLE, NAMES, target
 from .errors import OutputError, TableError
 from .faces import FaceReader, Photo, read_photo
 from .frames import MOVIE, SUFFIXES
@@ -124,7 +124,7 @@ def clip_track(job: ClipJob, table: Table) -> AttributeTrack:
     """
     gains = None if job.as_is else {**stated_gains(table), **(job.gains or {})}
     track = to_track(table, gains)
-    stays = np.where(IS_POSE, job.own_pose > 0, job.own_expression > 0)
+    stays = np.where(IS_ANGLE, job.own_pose > 0, job.own_expression > 0)
     if stays.any() and not job.as_is and track.duration >= SHORTEST_WITH_NEUTRAL:
         relative = to_track(table, gains, subtract_neutral=True)
         what = "The driver's neutral was subtracted"

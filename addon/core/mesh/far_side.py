@@ -79,16 +79,16 @@ class Across:
         return self.between + self.half * (place[..., None] * self.side + height[..., None] * self.down)
 
 
-def lacks_a_side(frontal: Looking, face: np.ndarray, to_right: bool) -> bool:
+def lacks_a_side(frontal: Looking, held: np.ndarray, to_right: bool) -> bool:
     """Whether a face that looks ahead shows background where its far cheek should be, or much of what lies beside the
-    face. face float32 [S,S]: where it shows what the photo has of the face; to_right: whether the far cheek is at the
+    face. held float32 [S,S]: where it shows what the photo holds of the face; to_right: whether the far cheek is at the
     picture's right."""
     across = Across.of(frontal.points, to_right)
     height, place = _near_outline(across, frontal.points)
     levels = np.linspace(height[0], height[-1], LEVELS)
     outline = np.interp(levels, height, place)
     shown = []
-    for picture, share in ((frontal.matte, OUTLINE), (face, HAIR)):
+    for picture, share in ((frontal.matte, OUTLINE), (held, HAIR)):
         at = across.pixel(share * outline, levels).astype(np.float32)[None]
         shown.append(cv2.remap(picture, at, None, cv2.INTER_LINEAR)[0])
     shown = np.where(levels < 0, shown[0], np.minimum(*shown))  # above the eyes hair covers many a face
@@ -106,10 +106,12 @@ def _near_outline(across: Across, points: np.ndarray) -> tuple[np.ndarray, np.nd
     return height[near][order], -place[near][order]
 
 
-def completed(frontal: Looking, face: np.ndarray, mirrored: Looking, to_right: bool) -> tuple[np.ndarray, np.ndarray]:
+def completed(
+    frontal: Looking, face: np.ndarray, held: np.ndarray, mirrored: Looking, to_right: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Joins two pictures of a head that looks ahead: the whole face, uint8 [S,S,3], and the share of the mirrored one
-    in it, float32 [S,S] in 0..1. face, to_right: see `lacks_a_side`. Raises FaceError where the two cannot be
-    aligned."""
+    in it, float32 [S,S] in 0..1. face float32 [S,S]: where the first shows any of the photo's face; held, to_right: see
+    `lacks_a_side`. Raises FaceError where the two cannot be aligned."""
     size = len(frontal.image)
     at = aligned(frontal.points, mirrored.points, size)
     image = cv2.remap(mirrored.image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -127,18 +129,25 @@ def completed(frontal: Looking, face: np.ndarray, mirrored: Looking, to_right: b
         * (height > heights[0])
         * (height < heights[-1])
     )
-    own = np.minimum(frontal.matte, 1 - within * (1 - face)).astype(np.float32)
+
+    def person_of(shown: np.ndarray) -> np.ndarray:
+        return np.minimum(frontal.matte, 1 - within * (1 - shown)).astype(np.float32)
+
+    def without_edge(own: np.ndarray) -> np.ndarray:
+        own = cv2.erode(own, np.ones((1, 2 * int(EDGE * across.half) + 1), np.uint8))
+        return cv2.GaussianBlur(own, (0, 0), EDGE * across.half / 2)
+
+    own = person_of(held)
     lacking = cv2.morphologyEx(own, cv2.MORPH_CLOSE, np.ones((int(HOLES * across.half),) * 2, np.uint8))
     lacking = 1 - _person(cv2.GaussianBlur(lacking, (0, 0), EDGE * across.half / 4))
-    own = cv2.erode(own, np.ones((1, 2 * int(EDGE * across.half) + 1), np.uint8))
-    own = cv2.GaussianBlur(own, (0, 0), EDGE * across.half / 2)
-    share = _person(matte) * (1 - _person(own))
+    share = _person(matte) * (1 - _person(without_edge(own)))
     beyond = place - np.interp(height, (0, mouth), (INNERMOST, corner))
     lacking *= smoothstep((place - LACKING) / FADES_IN) * (height < heights[-1])
     share *= np.maximum(smoothstep(beyond / FADES_IN), lacking)
     share *= smoothstep((outermost - place) / FADES)
 
-    compared = (place > COMPARED[0]) & (place < COMPARED[1]) & (_person(matte) == 1) & (_person(own) == 1)
+    both = (_person(matte) == 1) & (_person(without_edge(person_of(face))) == 1)
+    compared = both & (place > COMPARED[0]) & (place < COMPARED[1])
     compared &= np.abs(np.log((frontal.image.mean(2) + DARK) / (image.mean(2) + DARK))) < UNLIKE
     colour = _matched(frontal.image, image, compared, UPWARDS * 2 * across.half)
     image = frontal.image + share[..., None] * (colour - frontal.image)

@@ -34,7 +34,7 @@ from .proportions import draw_proportions
 DETAIL = 0.45  # spread of a face's local changes; 1 is the end of anny's sliders
 STRIKING = 0.35  # how differently pronounced people's features are, in powers of e: a striking nose in a plain face
 FARTHEST, LONGEST = 0.95, 1.1  # a change, and the slider that makes it
-KIND_SPREAD = 1.6  # how much farther from the average person than anny's kinds of people (averages themselves) one goes
+KIND_SPREAD = 1.8  # how much farther from the average person than anny's kinds of people (averages themselves) one goes
 ASYMMETRY = 0.06
 ENDS = (*OPPOSITES, ("uncompress", "compress"), ("round", "square"), ("triangle", "pointed"))
 HEAD_SHAPES = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
@@ -46,7 +46,7 @@ GENTLE |= {"chin-prominent": 0.7, "mouth-lowerlip": 0.65, "mouth-upperlip": 0.7,
 FEATURES = {"eye": 1.35, "nose": 1.2, "mouth": 1.1}  # sliders that end short of how far these differ among people
 MOST_TRIES = 20  # drawings of a head
 # Where people lie on average, off anny's middle: its mouths hang and are narrow, its lower lips are thick.
-USUAL = {"mouth-angles-up": 0.2, "mouth-scale-horiz-incr": 0.3, "mouth-lowerlip-height-incr": -0.35}
+USUAL = {"mouth-angles-up": 0.35, "mouth-scale-horiz-incr": 0.3, "mouth-lowerlip-height-incr": -0.35}
 STILL = ("head-trans", "neck-trans", "head-angle", "nose-trans-in", "mouth-trans-in")  # placement, not shape
 
 
@@ -68,11 +68,11 @@ def draw_traits(rng: np.random.Generator) -> Traits:
     age = rng.choice([rng.uniform(0.5, 0.62), rng.uniform(0.6, 0.8), rng.uniform(0.78, 1.0)], p=[0.15, 0.5, 0.35])
     gender = np.clip(rng.choice([rng.normal(0.06, 0.1), rng.normal(0.94, 0.1)]), 0, 1)
     weight = float(np.clip(rng.normal(0.5, 0.24), 0.02, 1.0))
-    return Traits(float(age), float(gender), rng.dirichlet([0.3] * 3), weight)
+    return Traits(float(age), float(gender), rng.dirichlet([0.18] * 3), weight)
 
 
 def draw_shape(rng: np.random.Generator, head: Head, traits: Traits, amount: float = 1.0) -> np.ndarray:
-    """Coefficients float32 [C] of the head's shapes. amount: of what is a person's own, 0 none .. 1 as people differ."""
+    """Coefficients float32 [C] of the head's shapes. amount: of what is one's own, 0 none .. 1 as people differ."""
     out = average_person(head)
     macros = len(head.macro_mask)
     kind = macro_coefficients(

@@ -84,7 +84,7 @@ def draw_shape(rng: np.random.Generator, head: Head, traits: Traits, amount: flo
         weight=traits.weight,
         proportions=float(rng.uniform(0.2, 1)),
     )
-    out[:macros] += KIND_SPREAD * (kind - out[:macros])
+    out[:macros] += KIND_SPREAD * amount * (kind - out[:macros])
     reach = dict(zip(head.labels, head.reach, strict=True))
     drawn: dict[str, float] = {}
     pronounced: dict[str, float] = {}
@@ -124,7 +124,7 @@ def draw_shape(rng: np.random.Generator, head: Head, traits: Traits, amount: flo
 def draw_body(rng: np.random.Generator, head: Head, traits: Traits, stretch: np.random.Generator) -> Body:
     """A head drawn anew until all its measures lie where people's do; stretch: what draws its proportions."""
     for tried in range(MOST_TRIES):
-        amount = 1 - tried / (2 * MOST_TRIES)  # what is refused again and again comes nearer to the average
+        amount = 1 - 0.7 * tried / MOST_TRIES  # what is refused again and again comes nearer to the average
         body = Body.of(head, draw_shape(rng, head, traits, amount), draw_proportions(stretch, amount))
         if human(head.landmarks(body.fine)):
             break

@@ -145,7 +145,7 @@ def draw(rng: np.random.Generator, age: float, gender: float, ancestry) -> Compl
         folds=tuple(rng.uniform(0.25, 1.25, 8)),
         stubble=0.0 if female else float(rng.beta(1.2, 1.6)),
         lip_blood=float(np.exp(rng.uniform(*np.log([0.026, 0.085])))) * (1.15 if female else 0.9),
-        lip_melanin=float(np.clip(rng.normal(0.1, 0.3), -0.4, 0.6)) + 0.35 * (1 - fair) * rng.random(),
+        lip_melanin=float(np.clip(rng.normal(0.1, 0.3), -0.4, 0.6)) + (1 - fair) * rng.uniform(0.3, 0.75),
         lip_edge=rng.uniform(0.2, 1.0),
         **_eyes(rng, ancestry, fair, old),
         teeth=tuple(np.array([0.80, 0.75, 0.64]) * rng.uniform(0.75, 1.1) * np.array([1, 1, rng.uniform(0.82, 1.12)])),

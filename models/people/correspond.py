@@ -24,6 +24,7 @@ from .labels import Segment, Surveyor
 from .photograph import photograph
 from .plan import Kind, plan
 from .render import Dataset, Studio
+from .tracked import onto
 
 SEED, PEOPLE, VIEWS, SIZE = 4711, 30, 7, 256
 FACING = 0.3  # cosine to the camera below which a point is on the outline, where the model follows the outline
@@ -83,7 +84,7 @@ def settle(head: Head, seen: np.ndarray, facing: np.ndarray, front: np.ndarray) 
     triangles = head.triangles[outside]
     corners = head.rest[triangles].astype(np.float64)
     nearest = cKDTree(corners.mean(1)).query(middle, 12)[1]  # [468,12]
-    weights, distance = _onto(middle[:, None], corners[nearest])
+    weights, distance = onto(middle[:, None], corners[nearest])
     best = distance.argmin(1)
     rows = np.arange(468)
     out = {
@@ -102,19 +103,6 @@ def _median(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     both = np.concatenate([seen, seen[:, MIRROR[:468]] * [-1, 1, 1]])
     middle = np.nanmedian(both, axis=0)
     return middle, np.nanmedian(np.linalg.norm(both - middle, axis=-1), axis=0)
-
-
-def _onto(points: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [...,3] of the points of triangles [...,3,3] (nearly) nearest to points [...,3], and distances."""
-    a, b, c = (corners[..., k, :] for k in range(3))
-    u, v, w = b - a, c - a, points - a
-    uu, uv, vv = (u * u).sum(-1), (u * v).sum(-1), (v * v).sum(-1)
-    wu, wv = (w * u).sum(-1), (w * v).sum(-1)
-    scale = np.maximum(uu * vv - uv**2, 1e-20)
-    s, t = (vv * wu - uv * wv) / scale, (uu * wv - uv * wu) / scale
-    weights = np.clip(np.stack([1 - s - t, s, t], -1), 0, 1)
-    weights /= weights.sum(-1, keepdims=True)
-    return weights, np.linalg.norm((weights[..., None] * corners).sum(-2) - points, axis=-1)
 
 
 def main() -> None:

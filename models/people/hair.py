@@ -116,7 +116,7 @@ class Brows:
         return along, (places[:, 2] - middle) / half
 
 
-BROW_HALVES = (0.0012, 0.0062)
+BROW_HALVES = (0.0012, 0.0052)
 BROW_HEIGHTS = (-0.0030, 0.0035)  # little: the brows' landmarks are the skin's, which the head's shapes move
 
 
@@ -134,7 +134,7 @@ def draw_brows(rng: np.random.Generator, gender: float) -> Brows:
         count=int(np.clip(330 * dense * half / 0.0028, 60, 900)),
         gap=rng.uniform(0.002, 0.008) if rng.random() < (0.02 if female else 0.08) else rng.uniform(0.007, 0.017),
         reach=rng.uniform(0.72, 1.10),
-        shade=float(np.clip(0.33 * dense * rng.uniform(0.5, 1.5), 0.05, 0.75)),
+        shade=float(np.clip(0.27 * dense * rng.uniform(0.5, 1.5), 0.05, 0.55)),
     )
 
 
@@ -182,8 +182,8 @@ def lash_strands(head: Head, rng: np.random.Generator, count: int, length: float
                 [side * (0.75 - 0.9 * inner), np.full_like(inner, -1.0), np.full_like(inner, up * 0.12)], 1
             )
             curl = np.concatenate([side * 0.25, np.zeros_like(inner), np.full_like(inner, up * 0.9)], 1)
-            out = _unit(out + rng.normal(0, 0.12, out.shape))
-            size = length * rng.uniform(0.65, 1.05, (len(t), 1)) * (1.0 if up > 0 else 0.55) * (1.1 - 0.5 * inner)
+            out = _unit(out + rng.normal(0, 0.08, out.shape))
+            size = length * rng.uniform(0.65, 1.05, (len(t), 1)) * (1.0 if up > 0 else 0.4) * (1.1 - 0.5 * inner)
             k = np.linspace(0, 1, 5)[None, :, None]
             root = corners.mean(1)
             points.append(root[:, None] + size[:, None] * (k * out[:, None] + 0.5 * k**2 * curl[:, None]))

@@ -23,6 +23,7 @@ from models.head.actions import CHIN_FORWARD, CHIN_LIFT, CHIN_RADIUS
 from models.head.anny_head import FACE_CHANGES, FACIAL, LOCAL, PARTS, average_person
 
 from .proportions import Proportions
+from .tracked import places
 from .units import actions
 
 VERSION = 5
@@ -133,7 +134,8 @@ class Head:
         return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
 
     def landmarks(self, vertices: np.ndarray) -> np.ndarray:
-        """The mesh's 468 landmarks [468,3] on fine vertices [n1,3]."""
+        """The mesh's 468 landmarks [468,3] on fine vertices [n1,3]: the same places of everybody's skin, by which it is
+        painted and measured. Labels are Posed.landmarks."""
         return (self.landmark_weights[..., None] * vertices[self.landmark_triangles]).sum(1)
 
     @cached_property
@@ -206,6 +208,11 @@ class Body:
         turn = turn @ camera_turn(UPRIGHT, 0.0, 0.0)
         vertices, skull = turn_neck(head, fine, turn)
         return Posed(self, vertices.astype(np.float32), skull, gaze, tuple(jaws))
+
+    @cached_property
+    def tracked(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where a tracker's 468 points lie on this person: triangles int [468,3] of fine vertices, weights [468,3]."""
+        return places(self)
 
     @cached_property
     def _lid_gains(self) -> dict[str, float]:
@@ -283,10 +290,11 @@ class Posed:
 
     @property
     def landmarks(self) -> np.ndarray:
-        """float64 [478,3]: MediaPipe's points in space; the irises are true circles on the eyeballs."""
-        head = self.body.head
+        """float64 [478,3]: MediaPipe's points in space, where it puts them on this person (tracked.py); the irises are
+        true circles on the eyeballs."""
         out = np.empty((POINTS, 3))
-        out[:468] = head.landmarks(self.vertices)
+        triangles, weights = self.body.tracked
+        out[:468] = (weights[..., None] * self.vertices[triangles]).sum(1)
         for k, (centre, radius) in enumerate(zip(self.body.eye_centres, self.body.eye_radii, strict=True)):
             r, across = radius * np.cos(IRIS), radius * np.sin(IRIS)
             ring = np.array([[0, -r, 0], [across, -r, 0], [0, -r, across], [-across, -r, 0], [0, -r, -across]])

@@ -28,18 +28,18 @@ class Light:
 def draw_light(rng: np.random.Generator, skin: np.ndarray) -> Light:
     """skin: linear RGB of who is lit; the exposure makes up for most of a dark or fair skin."""
     key, fill = _towards(rng, -0.15, 1.1, 1.4), _towards(rng, -0.6, 0.9, 2.4)
-    ratio = rng.choice([rng.uniform(0.3, 1.0), rng.uniform(0.8, 2.6)], p=[0.6, 0.4])
+    ratio = rng.choice([rng.uniform(0.8, 2.2), rng.uniform(2.0, 6.0)], p=[0.55, 0.45])
     warmth = rng.normal(0, 0.07)
     key_colour = ratio * _tint(rng, warmth, 0.03)
     fill_colour = rng.uniform(0, 0.5) * ratio * _tint(rng, rng.normal(0, 0.16), 0.06)
     around = _tint(rng, -0.6 * warmth + rng.normal(0, 0.05), 0.03) * rng.uniform(0.45, 0.9)
     slopes = np.stack([rng.normal(0, s) * around * _tint(rng, rng.normal(0, 0.08), 0.04) for s in (0.2, 0.15, 0.1)])
-    slopes[2] += rng.uniform(0.05, 0.4) * around
+    slopes[2] += rng.uniform(0.1, 0.6) * around
     ambient = np.concatenate([around[None], slopes])
     facing = max(-0.9 * key[1] + 0.25 * key[2] + 0.1, 0.1)
     lit = (key_colour * facing + 0.3 * fill_colour + around).mean()
     brightness = float(np.mean(skin))
-    target = 0.30 * (brightness / 0.30) ** 0.45 * np.exp(rng.normal(0, 0.22))
+    target = 0.46 * (brightness / 0.30) ** 0.5 * np.exp(rng.normal(0, 0.22))
     exposure = target / (lit * brightness)
     return Light(
         key, key_colour * exposure, fill, fill_colour * exposure, ambient * exposure, float(rng.uniform(0, 1) ** 0.7)

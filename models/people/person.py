@@ -34,17 +34,19 @@ from .proportions import draw_proportions
 DETAIL = 0.45  # spread of a face's local changes; 1 is the end of anny's sliders
 STRIKING = 0.35  # how differently pronounced people's features are, in powers of e: a striking nose in a plain face
 FARTHEST, LONGEST = 0.95, 1.1  # a change, and the slider that makes it
-KIND_SPREAD = 1.6  # how much farther from the average person than anny's kinds of people (averages themselves) one goes
+KIND_SPREAD = 1.8  # how much farther from the average person than anny's kinds of people (averages themselves) one goes
 ASYMMETRY = 0.06
 ENDS = (*OPPOSITES, ("uncompress", "compress"), ("round", "square"), ("triangle", "pointed"))
 HEAD_SHAPES = ("oval", "round", "rectangular", "square", "triangular", "invertedtriangular", "diamond")
-GENTLE = {"head-age": 0.5, "neck-double": 0.4, "head-fat": 0.7, "eyebrows-trans": 0.8, "nose-compression": 0.5}
+GENTLE = {"head-age": 0.5, "neck-double": 0.4, "head-fat": 0.7, "eyebrows-trans": 0.5, "nose-compression": 0.5}
 GENTLE |= {"nose-scale-vert": 0.6, "nose-trans": 0.6, "nose-base": 0.6, "nose-curve": 0.8, "nose-hump": 0.7}
-GENTLE |= {"chin-jaw-drop": 0.6, "mouth-trans": 0.7, "eye-trans": 0.7, "eyebrows-angle": 0.65, "ear-shape": 0.5}
-GENTLE |= {"ear-trans": 0.5}
+GENTLE |= {"chin-jaw-drop": 0.6, "mouth-trans": 0.5, "eye-trans": 0.5, "eyebrows-angle": 0.65, "ear-shape": 0.5}
+GENTLE |= {"ear-trans": 0.5, "nose-scale-depth": 0.75, "nose-scale-horiz": 0.85, "chin-prognathism": 0.6}
+GENTLE |= {"chin-prominent": 0.7, "mouth-lowerlip": 0.65, "mouth-upperlip": 0.7, "mouth-scale-vert": 0.7}
 FEATURES = {"eye": 1.35, "nose": 1.2, "mouth": 1.1}  # sliders that end short of how far these differ among people
 MOST_TRIES = 20  # drawings of a head
-USUAL = {"mouth-angles-up": 0.2}  # where people lie on average, off anny's middle: its mouths hang
+# Where people lie on average, off anny's middle: its mouths hang and are narrow, its lower lips are thick.
+USUAL = {"mouth-angles-up": 0.35, "mouth-scale-horiz-incr": 0.3, "mouth-lowerlip-height-incr": -0.35}
 STILL = ("head-trans", "neck-trans", "head-angle", "nose-trans-in", "mouth-trans-in")  # placement, not shape
 
 
@@ -66,11 +68,11 @@ def draw_traits(rng: np.random.Generator) -> Traits:
     age = rng.choice([rng.uniform(0.5, 0.62), rng.uniform(0.6, 0.8), rng.uniform(0.78, 1.0)], p=[0.15, 0.5, 0.35])
     gender = np.clip(rng.choice([rng.normal(0.06, 0.1), rng.normal(0.94, 0.1)]), 0, 1)
     weight = float(np.clip(rng.normal(0.5, 0.24), 0.02, 1.0))
-    return Traits(float(age), float(gender), rng.dirichlet([0.3] * 3), weight)
+    return Traits(float(age), float(gender), rng.dirichlet([0.18] * 3), weight)
 
 
-def draw_shape(rng: np.random.Generator, head: Head, traits: Traits) -> np.ndarray:
-    """Coefficients float32 [C] of the head's shapes."""
+def draw_shape(rng: np.random.Generator, head: Head, traits: Traits, amount: float = 1.0) -> np.ndarray:
+    """Coefficients float32 [C] of the head's shapes. amount: of what is one's own, 0 none .. 1 as people differ."""
     out = average_person(head)
     macros = len(head.macro_mask)
     kind = macro_coefficients(
@@ -82,7 +84,7 @@ def draw_shape(rng: np.random.Generator, head: Head, traits: Traits) -> np.ndarr
         weight=traits.weight,
         proportions=float(rng.uniform(0.2, 1)),
     )
-    out[:macros] += KIND_SPREAD * (kind - out[:macros])
+    out[:macros] += KIND_SPREAD * amount * (kind - out[:macros])
     reach = dict(zip(head.labels, head.reach, strict=True))
     drawn: dict[str, float] = {}
     pronounced: dict[str, float] = {}
@@ -99,6 +101,7 @@ def draw_shape(rng: np.random.Generator, head: Head, traits: Traits) -> np.ndarr
         feature = change.split("-")[0]
         if feature not in pronounced:
             pronounced[feature] = DETAIL * FEATURES.get(feature, 1.0) * np.exp(rng.normal(0, STRIKING))
+            pronounced[feature] *= amount
         if key not in drawn:
             drawn[key] = rng.normal(USUAL.get(key, 0.0), pronounced[feature])
         value = drawn[key]
@@ -120,8 +123,9 @@ def draw_shape(rng: np.random.Generator, head: Head, traits: Traits) -> np.ndarr
 
 def draw_body(rng: np.random.Generator, head: Head, traits: Traits, stretch: np.random.Generator) -> Body:
     """A head drawn anew until all its measures lie where people's do; stretch: what draws its proportions."""
-    for _ in range(MOST_TRIES):
-        body = Body.of(head, draw_shape(rng, head, traits), draw_proportions(stretch))
+    for tried in range(MOST_TRIES):
+        amount = 1 - 0.7 * tried / MOST_TRIES  # what is refused again and again comes nearer to the average
+        body = Body.of(head, draw_shape(rng, head, traits, amount), draw_proportions(stretch, amount))
         if human(head.landmarks(body.fine)):
             break
     return body
@@ -205,12 +209,12 @@ def draw_person(seed: int, number: int, head: Head, without: Collection[str] = (
     beard = draw_beard(rng, traits.gender, traits.age)
     mascara = complexion.makeup.mascara
     lashes = lash_strands(
-        head, rng, int(rng.uniform(28, 60) * (1 + 0.5 * mascara)), rng.uniform(0.005, 0.010) * (1 + 0.25 * mascara)
+        head, rng, int(rng.uniform(40, 75) * (1 + 0.4 * mascara)), rng.uniform(0.004, 0.0075) * (1 + 0.25 * mascara)
     )
     own = complexion
     locks = [
         Locks("brows", brow_strands(head, rng, brows), own.brow, own.brow, 0.0, 0.75, 0.5, 0.8, 1.0, False),
-        Locks("lashes", lashes, own.lash, own.lash, 0.0, 0.9, 0.5, 0.6, 1.0, False),
+        Locks("lashes", lashes, own.lash, own.lash, 0.0, 0.75, 0.15, 0.6, 1.0, False),
     ]
     outfit = draw_outfit(np.random.default_rng([seed, number, 4]), body, traits.gender, without)
     if style:

@@ -54,7 +54,7 @@ def draw_look(rng: np.random.Generator) -> Look:
     look = {
         "exposure": rng.normal(0, 0.28),
         "balance": np.exp([warmth, tint, -1.3 * warmth]),
-        "contrast": np.clip(rng.normal(0.08, 0.16), -0.4, 0.6),
+        "contrast": np.clip(rng.normal(0.24, 0.18), -0.3, 0.7),
         "shadows": rng.normal(0.005, 0.015) + rng.normal(0, 0.006, 3),
         "highlights": rng.normal(0, 0.008, 3),
         "colour": saturation(rng, rng.normal(1.0, 0.14)),

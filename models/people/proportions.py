@@ -11,6 +11,8 @@ from scipy.interpolate import PchipInterpolator
 LEVELS = np.array([-0.15, -0.115, -0.078, -0.045, 0.0, 0.025, 0.062, 0.125])
 STILL = np.array([-0.40, -0.22, 0.16])  # what lies here keeps its shape
 INNER, OUTER = 0.026, 0.058  # metres from the middle: up to here the face's inside, from here on its outline
+# In powers of e, how people differ from anny's average: longer chins, shorter noses, lower brows, narrower heads.
+USUAL_HEIGHTS, USUAL_OUTLINE = np.array([0.0, 0.08, 0.0, -0.05, -0.15, 0.0, 0.0]), -0.03
 FRONT, BACK = 0.0, 0.09  # depths: full and no share in the profile
 
 
@@ -50,9 +52,9 @@ class Proportions:
 
 def draw_proportions(rng: np.random.Generator, amount: float = 1.0) -> Proportions:
     """amount: 0 everybody alike .. 1 as people differ."""
-    heights = np.exp(amount * rng.normal(0, [0.08, 0.12, 0.12, 0.09, 0.12, 0.13, 0.06]))
+    heights = np.exp(USUAL_HEIGHTS + amount * rng.normal(0, [0.08, 0.12, 0.12, 0.09, 0.12, 0.13, 0.06]))
     outline, inside = rng.normal(0, 0.045), rng.normal(0, 0.04)
-    outer = np.exp(amount * (outline + _drifting(rng, 0.055)))
+    outer = np.exp(USUAL_OUTLINE + amount * (outline + _drifting(rng, 0.055)))
     inner = np.exp(amount * (inside + _drifting(rng, 0.06)))
     return Proportions(heights, inner, outer, amount * _drifting(rng, 0.0042))
 

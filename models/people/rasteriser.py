@@ -248,8 +248,9 @@ class Rasteriser:
 
     def _expression(self, posed: Posed, attributes: np.ndarray) -> dict:
         folds = thrown_folds(attributes) * self.person.creasing
-        landmarks = (posed.landmarks - posed.skull[:, 3]) @ posed.skull[:, :3]  # in the resting skull
         body = posed.body
+        landmarks = body.head.landmarks(posed.vertices)
+        landmarks = (landmarks - posed.skull[:, 3]) @ posed.skull[:, :3]  # in the resting skull
         lids = {"lid_top": [], "lid_bottom": []}
         for margins, centre, radius in zip(LIDS, body.eye_centres, body.eye_radii, strict=True):
             for name, margin in zip(lids, margins, strict=True):

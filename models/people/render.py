@@ -27,7 +27,7 @@ from .person import Person, draw_person
 from .photograph import Look, draw_look, photograph
 from .shard import ABOUT, DatasetError, check_shard, picture_name, read_about, shard_files, write_about, write_shard
 
-VERSION = 3
+VERSION = 4
 PEOPLE_A_SHARD = 8
 LOSSLESS = 101  # to OpenCV's WebP: what it loses otherwise is twice a small unit's change
 SIDE, SHIFT = 1.8, 0.04  # of the crop, face heights

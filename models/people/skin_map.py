@@ -316,7 +316,7 @@ def _hairy(colour, atlas: Atlas, skin: Complexion, brows, hairstyle, beard, shav
     along, across = (x.reshape(at.shape[:2]) for x in brows.band(at.reshape(-1, 3)))
     shade = (
         np.exp(-0.8 * across**2)
-        * smooth_step(along, -0.08, 0.12)
+        * smooth_step(along, -0.08, 0.24)
         * smooth_step(along, 1.06, 0.9)
         * smooth_step(at[..., 1], 0.03, 0.01)
     )

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from addon.core.attributes import vector
-from models.people import accessories, anthropometry, complexion, folds, headwear, skin_map
+from addon.core.faces.topology import MIRROR
+from models.people import accessories, anthropometry, complexion, folds, headwear, skin_map, tracked
 from models.people.background import KINDS, background
 from models.people.eye_map import SIZE, paint_eye
 from models.people.glasses import draw_glasses
@@ -232,7 +233,8 @@ def test_heads_are_as_human_as_they_are_different(head):
         drawn.append(draw_body(rng, head, draw_traits(rng), np.random.default_rng([n, 1])))
     assert sum(anthropometry.human(head.landmarks(body.fine)) for body in drawn) >= 11
     measures = np.array([list(anthropometry.measured(head.landmarks(body.fine)).values()) for body in drawn])
-    assert (measures.std(0) / measures.mean(0)).min() > 0.03
+    ratios = np.array([low > 0 for low, _ in anthropometry.RANGES.values()])  # others are shares about 0
+    assert (measures.std(0) / measures.mean(0))[ratios].min() > 0.03 and measures.std(0)[~ratios].min() > 0.015
 
 
 def test_teeth_stay_behind_closed_lips_and_chin(head):
@@ -270,3 +272,39 @@ def test_lids_meet_whether_eyes_are_narrow_or_wide(head):
     rest, shut = np.array(openings).T
     assert rest.max() > 1.6 * rest.min()
     assert np.abs(shut).max() < 0.0030  # metres: lids meet, and do not pass each other
+
+
+def test_a_trackers_points_lie_on_the_skin_beside_the_heads_own(head):
+    for n in range(3):
+        rng = np.random.default_rng(n)
+        body = draw_body(rng, head, draw_traits(rng), np.random.default_rng([n, 1]))
+        triangles, weights = body.tracked
+        assert weights.min() >= 0 and np.allclose(weights.sum(1), 1)
+        own, points = head.landmarks(body.fine), (weights[..., None] * body.fine[triangles]).sum(1)
+        away = np.linalg.norm(points - own, axis=1)
+        assert np.median(away) < 0.004 and away.max() < 0.03  # metres
+        np.testing.assert_allclose(points[list(tracked.INNER_LIPS)], own[list(tracked.INNER_LIPS)], atol=1e-6)
+        at, goal = tracked.seen(points), tracked.seen(own)
+        inside = [4, 50, 280, 151, 199]  # tip of the nose, cheeks, forehead, chin: what faces the camera
+        found = tracked.levelled((at - goal)[:, :2], goal)[inside]
+        np.testing.assert_allclose(found, tracked.shift(tracked.shape(goal))[inside], atol=0.01)
+
+
+def test_the_trackers_rule_is_found_in_what_it_did():
+    rng = np.random.default_rng(3)
+    usual, wide = rng.normal(0, 1, (2, 468, 2))
+    mirror = MIRROR[:468]
+    usual, wide = (values + values[mirror] * [-1, 1] for values in (usual, wide))
+    amount = rng.normal(0, 1, (60, 1, 1))
+    shapes = (usual + 0.1 * amount * wide).reshape(60, -1) + rng.normal(0, 0.005, (60, 936))
+    rule = tracked.fit(shapes, 0.02 * usual + 0.01 * amount * wide)
+    cheek, lid, lip = 50, 159, 13
+    moved = rule["shift"].reshape(468, 2)
+    away = np.median(0.02 * usual + 0.01 * amount * wide, axis=0)
+    np.testing.assert_allclose(moved[cheek], away[cheek], atol=1e-4)
+    assert not moved[lip].any()
+    gains = rule["gains"].reshape(-1, 468, 2).astype(float)
+    assert np.abs(gains[:, cheek]).max() > 0 and not gains[:, [lid, lip]].any()
+    along = (shapes[7] - rule["mean"]) @ rule["axes"].astype(float).T
+    expected = 0.01 * (amount[7, 0] - np.median(amount)) * wide[cheek] / (1 + tracked.DAMPING)
+    np.testing.assert_allclose(along @ gains[:, cheek], expected, atol=0.002)

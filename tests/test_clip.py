@@ -12,7 +12,7 @@ from clips import HEIGHT, RememberingReader, pixels_of, random_rows, write_photo
 from probe_pack import PRECISION, SIDE, as_cropped, build_probe, read_frame
 from test_frames import small_disk
 
-from addon.core.attributes import ANGLES, INDEX, IS_ANGLE, IS_POSE, NAMES, vector
+from addon.core.attributes import ANGLES, INDEX, IS_ANGLE, NAMES, vector
 from addon.core.clip import ClipJob, render_clip
 from addon.core.errors import FaceError, OutputError, TableError
 from addon.core.faces import face_crop, read_photo
@@ -70,7 +70,7 @@ def properties(rows, gains=GAINS):
 
 
 def asked_for(props, own_expression=1.0, own_pose=1.0, source=OWN):
-    own = np.where(IS_POSE, own_pose, own_expression) * source
+    own = np.where(IS_ANGLE, own_pose, own_expression) * source
     return np.where(IS_ANGLE, own + props, np.clip(own + props, 0, 1))
 
 
@@ -231,8 +231,8 @@ def test_drivers_neutral_is_subtracted_where_the_photos_own_stays(render, place,
         (
             (1, 1, less),
             (0, 0, absolute),
-            (0, 1, np.where(IS_POSE, less, absolute)),
-            (0.5, 0, np.where(IS_POSE, absolute, less)),
+            (0, 1, np.where(IS_ANGLE, less, absolute)),
+            (0.5, 0, np.where(IS_ANGLE, absolute, less)),
         )
     ):
         render("long.csv", out=f"{i}", own_expression=own_expression, own_pose=own_pose, start=46, end=48)

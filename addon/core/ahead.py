@@ -21,7 +21,7 @@ from .mesh import HeadBasis, encode
 from .mesh.far_side import Looking, aligned, completed, lacks_a_side, pixels
 from .mesh.layout import FACE_OVAL, smoothstep
 
-YAW = INDEX["pose_yaw"]
+YAW, GAZE_YAW = INDEX["pose_yaw"], INDEX["gaze_yaw"]
 MIRRORED = [INDEX[name] for name in ("pose_yaw", "pose_roll", "gaze_yaw")]  # whose sign a mirror turns round
 TURNED = 0.25  # radians of yaw from which on a sitter counts as turned
 TILTED = 0.5  # radians that a crop is turned: yaw in the photo is then no yaw across the face
@@ -73,7 +73,7 @@ def look_ahead(
 
     None where nothing of the far side is missing, or where a head that looks ahead cannot be read: then the first state
     has to do. Raises what `animate` and the reader's models raise."""
-    ahead, to_right = _turned(vector, 0), vector[YAW] < 0
+    ahead, to_right = _straight(vector, 0), vector[YAW] < 0
     image, alpha, synthetic = (part[0] for part in animate(state, ahead[None]))
     landmarks = crop.to_crop(face.landmarks)
     mirror = np.where(np.isin(np.arange(len(vector)), MIRRORED), -1, 1).astype(np.float32)
@@ -91,7 +91,7 @@ def look_ahead(
         other_image = animate(other.state, (mirror * ahead)[None])[0][0]
         whole, share = completed(frontal, shown, held, looking(other_image, mirrored_landmarks), to_right)
         seen = reader.near(whole, frontal.points)  # with both its sides it seems turned a little further
-        ahead = _turned(vector, angles(rotation([0, 0, -crop.angle]) @ rotation(seen.pose))[1])
+        ahead = _straight(vector, angles(rotation([0, 0, -crop.angle]) @ rotation(seen.pose))[1])
         second = encode(whole, seen.landmarks, seen.blendshapes, basis, ahead, None, crop.angle).state
         between = _turned(vector, (1 - MIDDLE) * vector[YAW])[None]
         both = [reader.near(animate(s, between)[0][0], frontal.points) for s in (state, second)]
@@ -144,6 +144,13 @@ def _inside(size: int) -> np.ndarray:
 def _turned(vector: np.ndarray, yaw: float) -> np.ndarray:
     found = vector.copy()
     found[YAW] = yaw
+    return found
+
+
+def _straight(vector: np.ndarray, yaw: float) -> np.ndarray:
+    """Eyes that look ahead look alike in a mirror."""
+    found = _turned(vector, yaw)
+    found[GAZE_YAW] = 0
     return found
 
 

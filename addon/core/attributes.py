@@ -76,7 +76,6 @@ GAZE: tuple[str, ...] = tuple(name for name in ANGLES if name.startswith("gaze")
 COMMON: tuple[str, ...] = NAMES[: NAMES.index("AU45") + 1]  # OpenFace's and the papers' 20: every pack has these
 INDEX: dict[str, int] = {name: i for i, name in enumerate(NAMES)}
 IS_ANGLE: np.ndarray = np.array([a.is_angle for a in ATTRIBUTES])
-IS_POSE: np.ndarray = np.array([name in POSE for name in NAMES])
 AT_POSE = slice(0, len(POSE))  # the vector's parts
 AT_UNITS = slice(len(POSE), len(POSE) + len(UNITS))
 AT_GAZE = slice(len(POSE) + len(UNITS), len(NAMES))

@@ -15,7 +15,6 @@ import onnxruntime as ort
 from .attributes import AT_POSE, INDEX, NAMES, reorder
 from .errors import FaceError, PackError, ZygomaError
 from .faces import Crop, Face, FaceReader, Paster, Photo, cut, face_crop, unit_readings
-from .faces.measures import gaze_in_head
 from .faces.pose import angles, rotation
 from .pack import ANIMATOR, BASIS, DRIVER, ENCODER, EXPRESS, MESH, Pack
 
@@ -132,8 +131,7 @@ class Generator:
         from .mesh import encode
 
         landmarks = crop.to_crop(face.landmarks)
-        gaze = gaze_in_head(face.landmarks, face.pose)
-        encoding = encode(image, landmarks, face.blendshapes, self._basis(), source_vector, face.pose, crop.angle, gaze)
+        encoding = encode(image, landmarks, face.blendshapes, self._basis(), source_vector, face.pose, crop.angle)
         return encoding.state, encoding.vector, encoding.notes
 
     def _encode_graph(self, image, crop: Crop, face: Face, source_vector):

@@ -14,9 +14,6 @@ LIPS = ((82, 87), (13, 14), (312, 317))  # inner lips, upper and lower, right of
 EYEBALL = 0.19  # radius in eye distances: 12 of 63 mm
 STRAIGHT = ((-0.017, -0.035), (0.017, -0.035))  # iris from the middle of its eye's corners, looking straight ahead
 AT_CAMERA, SPREAD = (0.07, 0.0), (0.2, 0.15)  # pitch and yaw read of eyes that look at the camera, and how far off
-    (0.07, 0.0),
-    (0.2, 0.15),
-)  # pitch and yaw that are read of eyes that look at the camera, at most so far off
 
 
 def lip_gap(head: np.ndarray) -> float:

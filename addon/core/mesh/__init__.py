@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from ..attributes import AT_POSE, AT_UNITS, GAZE
 from ..errors import FaceError
+from ..faces.measures import gaze_in_head
 from ..faces.pose import angles, rotation
 from .basis import HeadBasis, load_basis
 from .creases import Smile, crease_map, crease_zones, fold_lines, unit_creases
@@ -54,11 +55,10 @@ def encode(
     source_vector: np.ndarray | None = None,
     pose: np.ndarray | None = None,
     crop_angle: float = 0.0,
-    gaze: np.ndarray | None = None,
 ) -> Encoding:
     """Fits the head to a crop and turns it into layers that move.
 
-    image uint8 [S,S,3], S even; landmarks [478,2+] in crop pixels; blendshapes by ARKit name; source_vector
+    image uint8 [S,S,3], S even; landmarks [478,3] in crop pixels; blendshapes by ARKit name; source_vector
     float32 [A], where the user has set one: it is taken as it is. Raises FaceError where the head does not
     fit the landmarks.
     """
@@ -97,8 +97,8 @@ def encode(
     r = rotation(fit.pose)
     own_pose = angles(crop_turn.T @ r)
     shut = (blendshapes.get("eyeBlinkLeft", 0.0) + blendshapes.get("eyeBlinkRight", 0.0)) / 2 > SHUT
-    looks = np.zeros(len(GAZE)) if gaze is None or shut else gaze
-    vector = np.concatenate([own_pose, units, looks]) if source_vector is None else source_vector
+    gaze = np.zeros(len(GAZE)) if shut else gaze_in_head(landmarks, fit.pose)
+    vector = np.concatenate([own_pose, units, gaze]) if source_vector is None else source_vector
 
     jaw = fit.units @ basis.jaw_travel
     smile = Smile.of(fields, fit)

@@ -33,6 +33,7 @@ LEVELS = 64  # places of the outline
 # Where brightness and colour of the two are compared.
 COMPARED = (0.55, 1.15)
 UNLIKE = 0.6  # logarithm of the brightness of one over the other: here one shows hair, the other skin
+LIT_ALIKE = 0.5  # of what is compared: where less is alike, one side lies in the shade
 UPWARDS = 0.3  # of the eye distance: over which a comparison is smoothed
 BRIGHTEST = 1.6  # times that the mirrored side is made brighter or darker at most
 PERSON, PERSON_FADES = 0.5, 0.4  # of a matte: where the person ends, over how much of it
@@ -137,6 +138,15 @@ def completed(
         own = cv2.erode(own, np.ones((1, 2 * int(EDGE * across.half) + 1), np.uint8))
         return cv2.GaussianBlur(own, (0, 0), EDGE * across.half / 2)
 
+    both = (_person(matte) == 1) & (_person(without_edge(person_of(face))) == 1)
+    compared = both & (place > COMPARED[0]) & (place < COMPARED[1])
+    alike = np.abs(np.log((frontal.image.mean(2) + DARK) / (image.mean(2) + DARK))) < UNLIKE
+    if compared.any() and alike[compared].mean() < LIT_ALIKE:
+        if not lacks_a_side(frontal, face, to_right):
+            raise FaceError("Light falls on one side of this face: drawn out, the other looks more like it.")
+        held = face
+    compared &= alike
+
     own = person_of(held)
     lacking = cv2.morphologyEx(own, cv2.MORPH_CLOSE, np.ones((int(HOLES * across.half),) * 2, np.uint8))
     lacking = 1 - _person(cv2.GaussianBlur(lacking, (0, 0), EDGE * across.half / 4))
@@ -146,9 +156,6 @@ def completed(
     share *= np.maximum(smoothstep(beyond / FADES_IN), lacking)
     share *= smoothstep((outermost - place) / FADES)
 
-    both = (_person(matte) == 1) & (_person(without_edge(person_of(face))) == 1)
-    compared = both & (place > COMPARED[0]) & (place < COMPARED[1])
-    compared &= np.abs(np.log((frontal.image.mean(2) + DARK) / (image.mean(2) + DARK))) < UNLIKE
     colour = _matched(frontal.image, image, compared, UPWARDS * 2 * across.half)
     image = frontal.image + share[..., None] * (colour - frontal.image)
     return np.clip(image + 0.5, 0, 255).astype(np.uint8), share.astype(np.float32)

@@ -12,6 +12,7 @@ from portraits import SEEN, portrait
 from addon.core.errors import FaceError
 from addon.core.faces import FaceReader, Photo, read_photo
 from addon.core.faces.landmarks import fit, region_of
+from addon.core.faces.measures import gaze_in_head
 from addon.core.faces.picture import Picture
 from addon.core.faces.trust import GOOD, USABLE, check
 
@@ -174,6 +175,20 @@ def test_pose_of_a_known_turn(reader):
     nose, ears = 4, (234, 454)
     still = reader.models.arrays("canonical_face.npz")["points"]
     assert still[nose, 2] > still[list(ears), 2].max() and still[10, 1] > still[152, 1]
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_gaze_is_read_in_the_head(reader, name):
+    """Sitters of both paintings look at who looks at them, whichever way their heads are turned."""
+    (face,) = reader.faces(portrait(name))
+    pitch, yaw = gaze_in_head(face.landmarks, face.pose)
+    look = turn_of(face.pose) @ [-np.tan(yaw), np.tan(pitch), -1]
+    assert look / np.linalg.norm(look) == pytest.approx([0, 0, -1], abs=1e-6)
+    aside = face.landmarks.copy()
+    aside[468:478, 0] -= 0.08 * face.eye_distance  # irises, to the picture's left
+    assert 0.2 < gaze_in_head(aside, face.pose)[1] - yaw < 0.8
+    aside[468:478, 0] += 0.16 * face.eye_distance
+    assert -0.8 < gaze_in_head(aside, face.pose)[1] - yaw < -0.1
 
 
 def test_a_wrong_fit_is_noticed_where_presence_does_not(reader, mona):

@@ -39,7 +39,7 @@ from .surface import RELIABLE, Surface, snapped
 # The fields' depth behind the eyes, tenths of a metre; and around the head, on the side that a turn reveals: what comes
 # forth behind its outline keeps it as wide as it was, where the outline's own skin would go in.
 DEEPEST, AROUND = 0.65, 0.9
-STEEPEST, HIDING = 3.0, 4.0  # its rise per unit of length, where it is revealed and where it hides as the head turns
+STEEPEST, HIDING = 3.5, 4.0  # its rise per unit of length, where it is revealed and where it hides as the head turns
 REACHES = (1, 2, 4, 8, 16, 32)
 DEPTH_BLUR, MOTION_BLUR, KINK_BLUR, TAPER_BLUR = 1.0, 0.6, 3.0, 1.2  # nodes
 SOFTNESS = 0.1

@@ -61,7 +61,9 @@ def paint_layers(
     at = Placement(turn, scale, jaw, landmarks[[78, 308], 0].mean(), landmarks[[13, 14], 1].mean())
     upper_teeth = upper_parts(parts, patch, at, look, patch.over(seams.upper_lip))
     lower_teeth = lower_parts(parts, patch, at, look)
-    own, share, has = own_inside(patch, photo, seams, openings, eye_distance)
+    own, share, has, lip_shadows = own_inside(patch, photo, seams, openings, eye_distance)
+    # The upper lip is the layer below's, the lower lip the one's above.
+    patch.of(lower_shadow)[:], patch.of(upper_shadow)[:] = lip_shadows
     teeth = upper_teeth[..., 3]
     behind = palette.cavity * (1 - teeth[..., None]) + upper_teeth[..., :3] * teeth[..., None]
     patch.of(inner)[:] = own * share[..., None] + behind * (1 - share[..., None])

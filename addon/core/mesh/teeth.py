@@ -14,9 +14,9 @@ from .patch import Patch
 
 # Where the incisors' edges stand, tenths of a metre: below the upper lip's edge and behind its front.
 UPPER_EDGE, LOWER_EDGE = (0.066, 0.115), (0.088, 0.14)
-CORNERS_BEHIND = 0.015  # the lips' inner corners behind the upper incisors
+CORNERS_BEHIND = 0.07  # the lips' inner corners behind the upper incisors
 AMBIENT = 0.55
-LEAST_STEP, TURNED = 0.45, (0.2, 0.65)  # of a map's column, how wide it is seen: at least, from dark to lit
+LEAST_STEP, TURNED = 0.45, (0.0, 0.3)  # of a map's column, how wide it is seen: at least, from dark to lit
 GLOSS, GLOSS_WIDTH = 0.16, 40
 LIP_SHADOW = 0.55  # what is left of the light where the lip lay
 SHADOW_ABOVE, SHADOW_BELOW = 0.10, 0.025  # of the upper lip's edge, tenths of a metre: where it is full, where it ends

@@ -11,7 +11,7 @@ from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_li
 from .seams import Seams
 from .teeth import Look, MouthParts, Placement, lower_parts, upper_parts
 
-DARK_UNDER, UNDER_TEETH = 0.7, 0.1  # how much of cavity lies over the tongue below the lips' edge, how far: eye distances
+DARK_UNDER, UNDER_TEETH = 0.7, 0.1  # darkness over the tongue below the lips' edge, how far: eye distances
 CORNER = 0.05  # of the mouth's width beyond its corners
 
 

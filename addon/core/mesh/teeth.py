@@ -21,9 +21,9 @@ GLOSS, GLOSS_WIDTH = 0.16, 40
 LIP_SHADOW = 0.55  # what is left of the light where the lip lay
 SHADOW_ABOVE, SHADOW_BELOW = 0.10, 0.025  # of the upper lip's edge, tenths of a metre: where it is full, where it ends
 LOWER_LIGHT = 0.85
-SOFT, TONGUE_SHADE = 0.75, 1.1  # how much less a tongue is shaded than what is hard, and towards what: light goes into it
-TONGUE_REACHED = 0.35  # power: light scattered between tongue and palate
-WET, WET_SLOPE = 0.22, (-0.6, 0.16)  # gloss of the tongue, and the normal's y where it lies, how wide
+SOFT, TONGUE_SHADE = 0.6, 1.0  # how much less a tongue is shaded than teeth, and towards what: light enters it
+TONGUE_REACHED = 0.65  # power: light scattered between tongue and palate
+WET, WET_SLOPE = 0.08, (-0.6, 0.16)  # gloss of the tongue, and the normal's y where it lies, how wide
 OWN_SHARPNESS = 0.5  # sigma of what the maps look like when they are sampled, pixels
 
 

@@ -21,7 +21,7 @@ DARKEST_MOUTH = 0.7  # of it: a mouth in shadow
 OWN_PIXELS = 30
 RIMS = 0.22, 0.16  # of the gap, at the upper and the lower lip: what lies in a lip's shadow, gum between teeth among it
 DARKEST_RIM = 0.2  # of what goes on under it
-SHUT_SHADOW, SHADOW_REACH = (0.25, 0.5), 0.05  # of shut lips as they part: light left at either, eye distances
+SHUT_SHADOW, SHADOW_REACH = (0.3, 0.65), 0.045  # of shut lips as they part: light left at either, eye distances
 GREENEST = 0.92  # of a tooth's red: a tint taken from skin makes them no greener
 
 

@@ -284,6 +284,20 @@ def test_teeth_that_the_photo_shows_are_kept(generator, read, shared):
         assert (frame != own).any()
 
 
+def test_dark_rims_of_the_teeth_a_photo_shows_go_with_the_lips(generator, read, shared):
+    """Gum and shadow at the lips' edges would stay behind on teeth that the lips uncover."""
+    for name in SMILING:
+        source = generator.encode(*read(name, shared / "portraits" / "people"), 512)
+        state, points = source.state, source.crop.to_crop(read(name)[1].landmarks)
+        photo, behind, shows = state["photo"][0], state["inner"][0, :3], state["inner"][0, 4] > 0
+        shadow = state["below"][0, 4:] * state["above"][0, 4:]
+        np.testing.assert_allclose((behind * shadow)[:, shows], photo[:, shows], atol=1e-5)
+        (x, top), bottom = points[13, :2], points[14, 1]
+        y, columns = np.arange(512)[:, None], np.abs(np.arange(512) - x) < 15
+        rim = shows & columns & (y > top) & (y < top + 0.15 * (bottom - top))
+        assert behind[:, rim].mean() > 1.1 * photo[:, rim].mean(), name
+
+
 def test_every_eighth_of_the_people_is_encoded(generator, read, shared):
     folder = shared / "portraits" / "people"
     names = sorted(path.stem for path in folder.glob("*.jpg"))[::8]

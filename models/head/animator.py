@@ -198,7 +198,7 @@ class Animator(nn.Module):
 
         layers = planes(torch.cat([at_above - jumps, at_below - jumps, at_eyes - jumps], 1))
         travel = scale * (turn @ (change @ jaw_travel)[..., None])[:, :2, 0].t()
-        # What moves with a lid: lashes' darkness on the upper one, and either's shadow on what lies behind.
+        # What moves with a lid or a lip is its shadow on what lies behind; with the upper lid, lashes' darkness, too.
         lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, -1, 1, 1)
         parted = (10 * (source[AT_UNITS.start + LIPS_PART] - 0.1)).clamp(0, 1)
         shutting = ((-4 * seal).clamp(0, 1) * parted).view(1, -1, 1, 1)
@@ -209,18 +209,19 @@ class Animator(nn.Module):
             places = upsample_window(layers, part, size) + cut(over, part).repeat(3, 1, 1, 1)
             upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
             skin_below, mask_below, lower_lid = sample_layer(below, places[2:4]).split([3, 1, 3])
-            depths = cavity
+            depths, skin_above, lid = cavity, upper[:3], upper[4:]
             if has_jaw:
                 lower = sample_layer(jaw, places[4:] - travel.view(2, -1, 1, 1))
                 depths = mix(cavity, lower[:3], lower[3:])
                 edge = (upper[3:4] - CLEAN_LIP * shutting) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), shutting)
             else:
                 edge = (upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)
-            mask_above, lid = edge.clamp(0, 1), upper[4:]
+                skin_above = skin_above * (1 - lash * (1 - lid))
+            mask_above = edge.clamp(0, 1)
             here = cut(light, inside)
             hidden = mix(depths, behind[:3], behind[3:4]) * lid * lower_lid
             covered = mix(hidden, skin_below * here, mask_below)
-            opened = mix(covered, upper[:3] * (1 - lash * (1 - lid)) * here, mask_above)
+            opened = mix(covered, skin_above * here, mask_above)
             open_now = (1 - mask_above) * (1 - mask_below) * (1 - behind[4:])
             picture = framed(levels(opened), around(picture, inside))
             synthetic = framed(levels(torch.maximum(cut(revealed, inside), open_now)), around(synthetic, inside))

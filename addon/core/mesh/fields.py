@@ -42,6 +42,7 @@ DEEPEST, AROUND = 0.65, 0.9
 STEEPEST, HIDING = 3.5, 4.0  # its rise per unit of length, where it is revealed and where it hides as the head turns
 REACHES = (1, 2, 4, 8, 16, 32)
 DEPTH_BLUR, MOTION_BLUR, KINK_BLUR, TAPER_BLUR = 1.0, 0.6, 3.0, 1.2  # nodes
+FUNNEL_BLUR = 1.5  # nodes: lips that turn inside out fold, which a picture shows as a jagged edge
 SOFTNESS = 0.1
 HEAD_WIDTHS, HEIGHTS_UP, HEIGHTS_DOWN = 1.32, 1.50, 1.25  # the ellipse that turns whole with the head
 CHIN_GIVES = 0.35  # of the chin's height under the lip: how much of it stretches when the lip moves
@@ -49,6 +50,7 @@ CHIN_KEEPS = 0.4  # of what parting lips move: at the chin's end
 BESIDE, ONE_SKIN = 0.12, 0.5  # of an eye's width: within its corners, and from its lids' line on
 LIP_RIM = 0.035  # of the mouth's width: where the fitted lips' edges may lie on the wrong side of the photo's
 NOSE_WIDTH, NOSE_LENGTH = 1.3, 1.1  # of the nose's: what counts as nose
+FUNNELER = UNITS.index("AU22")
 AU17 = UNITS.index("AU17")
 PARTERS = [UNITS.index(u) for u in ("AU16", "AU25")]
 OPENERS = [UNITS.index(u) for u in ("AU16", "AU25", "AU26")]
@@ -110,6 +112,7 @@ def head_fields(basis: HeadBasis, fit: Fit, surface: Surface, landmarks: np.ndar
             planes = motion[units].reshape(-1, GRID, GRID)
             motion[units] = membrane(planes, known & (y <= ends), zero_border=True).reshape(-1, 3, GRID, GRID)
         motion = _blurred(motion, MOTION_BLUR)
+        motion[FUNNELER] = _blurred(motion[FUNNELER], FUNNEL_BLUR)
         for unit in {AU17, *OPENERS}:  # the membrane starts with a kink
             starts = jaw if unit == AU17 else jaw - give
             below = np.clip((y - starts + 0.06) / 0.08, 0, 1)

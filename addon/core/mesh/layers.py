@@ -11,6 +11,7 @@ from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_li
 from .seams import Seams
 from .teeth import Look, MouthParts, Placement, lower_parts, upper_parts
 
+DARK_UNDER, UNDER_TEETH = 0.7, 0.1  # darkness over the tongue below the lips' edge, how far: eye distances
 CORNER = 0.05  # of the mouth's width beyond its corners
 
 
@@ -61,12 +62,16 @@ def paint_layers(
     at = Placement(turn, scale, jaw, landmarks[[78, 308], 0].mean(), landmarks[[13, 14], 1].mean())
     upper_teeth = upper_parts(parts, patch, at, look, patch.over(seams.upper_lip))
     lower_teeth = lower_parts(parts, patch, at, look)
-    own, share, has = own_inside(patch, photo, seams, openings, eye_distance)
+    own, share, has, lip_shadows = own_inside(patch, photo, seams, openings, eye_distance)
+    # The upper lip is the layer below's, the lower lip the one's above.
+    patch.of(lower_shadow)[:], patch.of(upper_shadow)[:] = lip_shadows
     teeth = upper_teeth[..., 3]
     behind = palette.cavity * (1 - teeth[..., None]) + upper_teeth[..., :3] * teeth[..., None]
     patch.of(inner)[:] = own * share[..., None] + behind * (1 - share[..., None])
     above_lip = patch.y < patch.over(seams.upper_lip)
-    patch.of(opacity)[:] = np.maximum(teeth * np.maximum(above_lip, 1 - has), share)
+    # Upper teeth keep light from the tongue, ever less of it further down.
+    depth = DARK_UNDER * np.exp(-np.maximum(patch.y - patch.over(seams.lower_lip), 0) / (UNDER_TEETH * eye_distance))
+    patch.of(opacity)[:] = np.maximum.reduce([teeth * np.maximum(above_lip, 1 - has), share, depth])
 
     lid = np.where(mask_above[..., None] < 1, upper_shadow, lash_factor(photo, openings, seams)[..., None])
 

@@ -14,13 +14,16 @@ from .patch import Patch
 
 # Where the incisors' edges stand, tenths of a metre: below the upper lip's edge and behind its front.
 UPPER_EDGE, LOWER_EDGE = (0.066, 0.115), (0.088, 0.14)
-CORNERS_BEHIND = 0.015  # the lips' inner corners behind the upper incisors
+CORNERS_BEHIND = 0.07  # the lips' inner corners behind the upper incisors
 AMBIENT = 0.55
-LEAST_STEP, TURNED = 0.45, (0.2, 0.65)  # of a map's column, how wide it is seen: at least, from dark to lit
+LEAST_STEP, TURNED = 0.45, (0.0, 0.3)  # of a map's column, how wide it is seen: at least, from dark to lit
 GLOSS, GLOSS_WIDTH = 0.16, 40
 LIP_SHADOW = 0.55  # what is left of the light where the lip lay
 SHADOW_ABOVE, SHADOW_BELOW = 0.10, 0.025  # of the upper lip's edge, tenths of a metre: where it is full, where it ends
 LOWER_LIGHT = 0.85
+SOFT, TONGUE_SHADE = 0.6, 1.0  # how much less a tongue is shaded than teeth, and towards what: light enters it
+TONGUE_REACHED = 0.65  # power: light scattered between tongue and palate
+WET, WET_SLOPE = 0.08, (-0.6, 0.16)  # gloss of the tongue, and the normal's y where it lies, how wide
 OWN_SHARPNESS = 0.5  # sigma of what the maps look like when they are sampled, pixels
 
 
@@ -119,11 +122,14 @@ def _painted(seen: np.ndarray, turn: np.ndarray, look: Look, lit: np.ndarray) ->
     normal = np.stack([nx, ny, -np.sqrt(np.clip(1 - nx**2 - ny**2, 0, 1))], -1) @ turn.T.astype(np.float32)
     front = -look.light[2]
     shade = AMBIENT + (1 - AMBIENT) * np.clip(normal @ look.light, 0, None) / front
+    shade += (TONGUE_SHADE - shade) * SOFT * tongue
+    reached = reached + (reached**TONGUE_REACHED - reached) * tongue
     half = look.light - np.array([0, 0, 1])
     gloss = np.clip(normal @ (half / np.linalg.norm(half)), 0, 1) ** GLOSS_WIDTH * reached**2 * lit
+    wet = np.exp(-(((ny - WET_SLOPE[0]) / WET_SLOPE[1]) ** 2)) * (1 - nx**2) ** 4 * tongue * reached * lit
     rgb = tooth[..., None] * look.teeth + tongue[..., None] * look.tongue
     rgb += (1 - tooth - tongue)[..., None] * look.gum
-    rgb = rgb * (shade * reached * lit)[..., None] + GLOSS * gloss[..., None] * look.teeth
+    rgb = rgb * (shade * reached * lit)[..., None] + (GLOSS * gloss + WET * wet)[..., None] * look.teeth
     painted = np.concatenate([np.clip(rgb, 0, 255) * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
     blur = np.sqrt(max(look.blur**2 - OWN_SHARPNESS**2, 0))
     if blur > 0.2:

@@ -2,7 +2,7 @@
 
 .venv/bin/python -m docs.demo.turned PHOTO...
 
-The photos of docs/turned.jpg are 000028_01, 000022_17 and 000029_07 of `models.people render --people 40 --views 20
+The photos of docs/turned.jpg are 000012_05, 000015_05 and 000022_05 of `models.people render --people 40 --views 20
 --size 256 --seed 3`, as they lie in its shard.
 """
 

@@ -148,7 +148,7 @@ def completed(
     compared &= alike
 
     own = person_of(held)
-    lacking = cv2.morphologyEx(own, cv2.MORPH_CLOSE, np.ones((int(HOLES * across.half),) * 2, np.uint8))
+    lacking = cv2.morphologyEx(person_of(face), cv2.MORPH_CLOSE, np.ones((int(HOLES * across.half),) * 2, np.uint8))
     lacking = 1 - _person(cv2.GaussianBlur(lacking, (0, 0), EDGE * across.half / 4))
     share = _person(matte) * (1 - _person(without_edge(own)))
     beyond = place - np.interp(height, (0, mouth), (INNERMOST, corner))

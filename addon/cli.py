@@ -121,7 +121,7 @@ def _add_clip(parser: argparse.ArgumentParser, out: str) -> None:
     add("--rate", type=_rate, metavar="R", help="rows a second of a table without a usable clock")
     add("--fps", type=_fps, metavar="F", help="resample to F frames a second (default: one frame a row)")
     add("--own-expression", type=_share, default=1.0, metavar="W", help="how much of the photo's own stays, 0 to 1")
-    add("--own-pose", type=_share, default=1.0, metavar="W", help="the same for the head's pose")
+    add("--own-pose", type=_share, default=1.0, metavar="W", help="the same for the head's pose and the gaze")
     add("--absolute", action="store_true", help="both weights 0: the table's values are the face's")
     add("--as-is", action="store_true", help="intensity / 5, without gains or subtracting the driver's neutral")
     add("--divided", action="store_true", default=None, help="the table's intensities were divided by 5 already")

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from .core.attributes import ANGLES, INDEX, IS_ANGLE, NAMES, POSE, UNITS
+from .core.attributes import ANGLES, INDEX, IS_ANGLE, NAMES, UNITS
 from .core.errors import TableError
 from .core.tables import GAINS, Table, read_table, stated_gains, to_track
 from .core.track import AttributeTrack
@@ -76,7 +76,7 @@ def from_table(path: Path, choices: Choices) -> Motion:
     weights = {}
     if wanted & set(UNITS):
         weights["own_expression"] = 0.0 if choices.expression == "IN_PLACE" else 1.0
-    if wanted & set(POSE):
+    if wanted & set(ANGLES):
         weights["own_pose"] = 0.0 if choices.pose == "IN_PLACE" else 1.0
     read = f"{table.format}: face {table.face}, {len(table):,} rows"
     if not table.is_still:
@@ -105,7 +105,8 @@ def _calibrated(table: Table, choices: Choices) -> AttributeTrack:
     report = rested.report
     if pose:
         moved = not np.array_equal(rested.values[:, IS_ANGLE], plain.values[:, IS_ANGLE])
-        report = (*plain.report, "The driver's median pose was subtracted from the angles.") if moved else plain.report
+        said = "The driver's median pose and gaze were subtracted."
+        report = (*plain.report, said) if moved else plain.report
     return replace(plain, values=values, report=report)
 
 

@@ -249,7 +249,7 @@ def _coverage(layout, ob, context) -> None:
         box.alert = True
         text = f"Beyond what {pack.title} covers, so expect distortion: {', '.join(beyond)}"
         _wrapped(box, text, context, icon="ERROR")
-    if unused := [TITLES[name] for name in pack.unused(target)]:
+    if unused := [TITLES[name] for name in pack.unused(asked.target - asked.data.source_vector)]:
         _wrapped(layout.box(), f"{pack.title} does nothing with {', '.join(unused)}", context, icon="INFO")
 
 

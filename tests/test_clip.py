@@ -20,7 +20,7 @@ from addon.core.pack import read_pack
 from addon.core.session import GenerateError, Generator
 from addon.core.tables import GAINS
 
-OWN = vector({"pose_pitch": 0.1, "pose_yaw": -0.2, "AU04": 0.5, "AU12": 0.6, "AU25": 0.25})
+OWN = vector({"pose_pitch": 0.1, "pose_yaw": -0.2, "gaze_yaw": 0.15, "AU04": 0.5, "AU12": 0.6, "AU25": 0.25})
 ROWS = random_rows(6)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from portraits import portrait_path
 
-from addon.core.attributes import AT_POSE, AT_UNITS, INDEX, NAMES, UNITS, target, vector
+from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, INDEX, NAMES, UNITS, target, vector
 from addon.core.errors import FaceError
 from addon.core.faces import FaceReader, cut, read_photo
 from addon.core.faces.topology import MIRROR
@@ -122,6 +122,17 @@ def test_pose_is_the_trackers(generator, read, name):
     pose = generator.encode(photo, face, 256).vector[AT_POSE]
     assert (np.sign(pose) == [1, 1, -1]).all() and (np.sign(face.pose) == [1, 1, -1]).all()
     np.testing.assert_allclose(pose, face.pose, atol=0.1)
+
+
+def test_eyes_that_look_at_the_camera_are_read_so_and_shut_ones_not_at_all(generator, read):
+    photo, face = read("mona_lisa")
+    pitch, yaw = generator.encode(photo, face, 256).vector[AT_GAZE]
+    assert -0.3 < pitch < -0.05 and -0.4 < yaw < -0.15  # from a bowed head that is turned to the picture's left
+    right, left = ({f"eyeBlink{side}": 0.9} for side in ("Right", "Left"))
+    wink = generator.encode(photo, replace(face, blendshapes=face.blendshapes | left), 256).vector[AT_GAZE]
+    np.testing.assert_allclose(wink, (pitch, yaw), atol=0.1)
+    asleep = generator.encode(photo, replace(face, blendshapes=face.blendshapes | left | right), 256).vector[AT_GAZE]
+    assert not asleep.any()
 
 
 def assert_same_units(ours, theirs):

@@ -71,8 +71,8 @@ def look_ahead(
     the animator's graph on a state and vectors [1,A] and gives image uint8 [1,S,S,3], alpha and synthetic uint8
     [1,S,S].
 
-    None where nothing of the far side is missing, or where a head that looks ahead cannot be read: then the first state
-    has to do. Raises what `animate` and the reader's models raise."""
+    None where nothing of the far side is missing, light falls on one side alone, or a head that looks ahead cannot be
+    read: then the first state has to do. Raises what `animate` and the reader's models raise."""
     ahead, to_right = _straight(vector, 0), vector[YAW] < 0
     image, alpha, synthetic = (part[0] for part in animate(state, ahead[None]))
     landmarks = crop.to_crop(face.landmarks)
@@ -89,7 +89,10 @@ def look_ahead(
         mirrored = np.ascontiguousarray(cut(photo.pixels, crop)[:, ::-1])
         other = encode(mirrored, mirrored_landmarks, face.blendshapes, basis, mirror * vector, None, -crop.angle)
         other_image = animate(other.state, (mirror * ahead)[None])[0][0]
-        whole, share = completed(frontal, shown, held, looking(other_image, mirrored_landmarks), to_right)
+        joint = completed(frontal, shown, held, looking(other_image, mirrored_landmarks), to_right)
+        if joint is None:
+            return None
+        whole, share = joint
         seen = reader.near(whole, frontal.points)  # with both its sides it seems turned a little further
         ahead = _straight(vector, angles(rotation([0, 0, -crop.angle]) @ rotation(seen.pose))[1])
         second = encode(whole, seen.landmarks, seen.blendshapes, basis, ahead, None, crop.angle).state

@@ -97,7 +97,7 @@ def render_clip(
     notes = [*photo_notes(source), *source.notes, *track.report]
     if beyond := generator.pack.out_of_range(turned(targets, source.crop.angle)):
         notes.append(f"Beyond what the pack {generator.pack.id} covers, so expect distortion: {', '.join(beyond)}.")
-    if unused := generator.pack.unused(targets):
+    if unused := generator.pack.unused(targets - source.vector):
         notes.append(f"The pack {generator.pack.id} does nothing with {', '.join(unused)}.")
     return replace(report, notes=(*notes, *report.notes))
 
@@ -119,7 +119,8 @@ def read_job_table(job: ClipJob) -> Table:
 def clip_track(job: ClipJob, table: Table) -> AttributeTrack:
     """The properties of each frame, all rows bridged: one a table row, or at `fps` by the clock.
 
-    The driver's own neutral is subtracted where the photo's own stays (expression and pose each by its weight).
+    The driver's own neutral is subtracted where the photo's own stays: the expression's by one weight, that of pose and
+    gaze by the other.
     A movie without `fps` runs at the table's rate, by the clock, so that missing rows take their time.
     """
     gains = None if job.as_is else {**stated_gains(table), **(job.gains or {})}
@@ -128,7 +129,7 @@ def clip_track(job: ClipJob, table: Table) -> AttributeTrack:
     if stays.any() and not job.as_is and track.duration >= SHORTEST_WITH_NEUTRAL:
         relative = to_track(table, gains, subtract_neutral=True)
         what = "The driver's neutral was subtracted"
-        own = f"{what} from the {'pose' if stays[0] else 'expression'} only."
+        own = f"{what} from the {'pose and gaze' if stays[0] else 'expression'} only."
         report = [own if line.startswith(what) and not stays.all() else line for line in relative.report]
         track = replace(track, values=np.where(stays, relative.values, track.values), report=tuple(report))
     track = track.bridge(BRIDGED, "hold")

@@ -126,7 +126,7 @@ def compare(
         written, skipped = written + report.written, skipped + report.skipped
         if beyond := generator.pack.out_of_range(turned(asked, source.crop.angle)):
             notes.append(f"Beyond what the pack {generator.pack.id} covers: {', '.join(beyond)}.")
-        if unused := generator.pack.unused(asked):
+        if unused := generator.pack.unused(asked - source.vector):
             notes.append(f"The pack {generator.pack.id} does nothing with {', '.join(unused)}.")
         if report.cancelled:
             break

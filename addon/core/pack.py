@@ -103,9 +103,9 @@ class Pack:
         outside = np.any((values < ranges[:, 0] - ROUNDING) | (values > ranges[:, 1] + ROUNDING), axis=0)
         return [name for name in NAMES if outside[INDEX[name]]]
 
-    def unused(self, targets: np.ndarray) -> list[str]:
-        """Names that targets [A] or [F,A] drive and the pack does nothing with."""
-        driven = np.any(np.abs(np.atleast_2d(targets)) > ROUNDING, axis=0)
+    def unused(self, changes: np.ndarray) -> list[str]:
+        """Names that changes [A] or [F,A] of the photo's own vector drive and the pack does nothing with."""
+        driven = np.any(np.abs(np.atleast_2d(changes)) > ROUNDING, axis=0)
         return [name for name in NAMES if name not in self.ranges and driven[INDEX[name]]]
 
     def reach(self, target: np.ndarray) -> tuple[str, float]:

@@ -47,8 +47,8 @@ class Frames:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """An encoded photo. state: the animator's inputs by name; vector float32 [A]: the photo's own expression and pose,
-    in the order of NAMES; notes: what to tell the user about it."""
+    """An encoded photo. state: the animator's inputs by name; vector float32 [A]: the photo's own expression, pose and
+    gaze, in the order of NAMES; notes: what to tell the user about it."""
 
     photo: Photo
     face: Face
@@ -89,7 +89,7 @@ class Generator:
         """Everything about a photo that no frame changes.
 
         size: the crop's side in pixels; None is what the face has in the photo, within the pack's sizes. source_vector
-        float32 [A]: the user's own idea of the photo's expression and pose, taken as it is. Raises ZygomaError.
+        float32 [A]: the user's own idea of the photo's expression, pose and gaze, taken as it is. Raises ZygomaError.
         """
         if not np.isfinite(face.landmarks).all() or face.eye_distance < 1:
             raise FaceError(f"{photo.path}: these landmarks form no face; choose another face or photo.")

@@ -74,7 +74,7 @@ class AttributeTrack:
         return replace(self, values=self.values * factors)
 
     def without_neutral(self, quantile: float = 0.05, row: int | None = None) -> AttributeTrack:
-        """Less what the face shows at rest: each unit's low quantile and the median pose over the valid rows.
+        """Less what the face shows at rest: each unit's low quantile and the median angles over the valid rows.
 
         row: a row of the source, from 1, that shows the driver's neutral face, in place of the statistics. Units do not
         fall below 0. A track shorter than 2 s comes back as it is where no row is given. Do this before `clamped`.
@@ -90,7 +90,7 @@ class AttributeTrack:
         else:
             known = self.values[self.valid]
             neutral = np.where(IS_ANGLE, np.median(known, axis=0), np.quantile(known, quantile, axis=0))
-            what = f"the {quantile:.0%} quantile of each unit, the median pose"
+            what = f"the {quantile:.0%} quantile of each unit, the median pose and gaze"
         values = self.values - neutral.astype(np.float32)
         values = np.where(IS_ANGLE, values, np.maximum(values, 0))
         largest = sorted((name for name in NAMES if name.startswith("AU")), key=lambda name: -neutral[INDEX[name]])

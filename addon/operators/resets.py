@@ -27,7 +27,7 @@ class ZYGOMA_OT_reset(bpy.types.Operator):
         items=[
             ("ALL", "All", "Every slider and both weights"),
             *[(region.upper(), region, f"The sliders of the region {region}") for region in REGIONS],
-            ("WEIGHTS", "Photo's Own", "How much of the photo's own expression and pose stays"),
+            ("WEIGHTS", "Photo's Own", "How much of the photo's own expression, pose and gaze stays"),
         ],
     )
 

@@ -109,7 +109,7 @@ class ZYGOMA_OT_source_edit(_OnRig, bpy.types.Operator):
 
 
 class ZYGOMA_OT_source_read(_OnRig, bpy.types.Operator):
-    """Read the photo's own expression and pose anew, which takes back what was edited"""
+    """Read the photo's own expression, pose and gaze anew, which takes back what was edited"""
 
     bl_idname = "zygoma.source_read"
     bl_label = "Read Source Vector Again"

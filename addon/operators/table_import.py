@@ -42,7 +42,7 @@ class MotionOptions:
         default=set(NAMES),
     )
     expression: bpy.props.EnumProperty(name="Expression", items=PLACES, default="IN_PLACE")
-    pose: bpy.props.EnumProperty(name="Pose", items=PLACES, default="ON_TOP")
+    pose: bpy.props.EnumProperty(name="Pose and Gaze", items=PLACES, default="ON_TOP")
     scale: bpy.props.FloatProperty(name="Scale", description="Times all Action Units", default=1, min=0, soft_max=4)
     bridge: bpy.props.FloatProperty(
         name="Bridge Gaps", description="Failed and missing rows up to this long become straight lines",

@@ -11,7 +11,7 @@ from addon.core.errors import FaceError
 from addon.core.faces import FaceReader, Photo
 from addon.core.faces.expression import READINGS, both
 from addon.core.faces.expression import Reading as Scale
-from addon.core.faces.measures import directions, in_head_frame, iris_offsets, lip_gap
+from addon.core.faces.measures import directions, in_head_frame, iris_offsets, lip_gap, pitch_and_yaw
 
 LIDS = ((159, 145), (386, 374))  # middle of the upper and of the lower lid's edge, right eye, left eye
 
@@ -37,8 +37,7 @@ def read(reader: FaceReader, photo: Photo, box: tuple[float, float, float, float
     except FaceError:
         return None
     points = in_head_frame(face.landmarks, reader.head_pose.turn(face.landmarks))
-    x, y, z = directions(iris_offsets(points)).mean(0)
-    gaze = (np.arctan2(y, -z), np.arctan2(-x, -z))
+    gaze = pitch_and_yaw(directions(iris_offsets(points)).mean(0))
     scores = face.blendshapes
     return Reading(
         units={unit: _on_scale(scale, scores) for unit, scale in READINGS.items()},

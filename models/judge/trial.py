@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, COMMON, POSE
+from addon.core.attributes import AT_POSE, AT_UNITS, COMMON, POSE
 from addon.core.errors import FaceError, ZygomaError
 from addon.core.faces import FaceReader, Photo
 from addon.core.mesh.layout import BROWS, LOWER_BROWS, LOWER_LIDS, OUTER_LOWER_LIP, UPPER_LIDS
@@ -105,8 +105,7 @@ def try_pack(generator: Generator, test: Test, judges: Judges, reader: FaceReade
     for number, at in enumerate(tqdm(test.photos, desc=name, unit="person")):
         photo = as_photo(views.picture(int(at)), f"person {views.person[at]}")
         mine = np.flatnonzero(test.of == number)
-        asked = views.attributes[test.targets[mine]].copy()
-        asked[:, AT_GAZE] -= views.attributes[at, AT_GAZE]  # a photo's own gaze counts as straight ahead
+        asked = views.attributes[test.targets[mine]]
         try:
             source = generator.encode(photo, reader.face(photo))
         except FaceError as problem:

@@ -78,7 +78,7 @@ def places(body: Body) -> tuple[np.ndarray, np.ndarray]:
     corners = seen(body.fine)[triangles]
     middles = cKDTree(corners.mean(1))
     for _ in range(SLIDES):  # the nearest skin to a goal beside it is short of it where skin slopes
-        here[:, :2] += goal - here[:, :2]
+        here[:, :2] = goal
         nearest = middles.query(here, 12)[1]
         weights, distance = onto(here[:, None], corners[nearest])
         best, rows = distance.argmin(1), np.arange(len(here))

@@ -47,15 +47,19 @@ def directions(offsets: np.ndarray) -> np.ndarray:
     return out / np.linalg.norm(out, axis=-1, keepdims=True)
 
 
-def gaze_in_head(landmarks: np.ndarray, pose: np.ndarray) -> np.ndarray:
-    """float64 [2]: pitch and yaw of the open eyes in the head, radians, 0 straight ahead, of landmarks [478,3] and the
-    head's pose [3]. Who seems to look at the camera does: irises are read worse than heads."""
+def gaze_in_head(landmarks: np.ndarray, pose: np.ndarray, is_open=(True, True)) -> np.ndarray:
+    """float64 [2]: pitch and yaw of the right and the left eye, those that are open, in the head, radians, 0 straight
+    ahead and where none is; of landmarks [478,3] and the head's pose [3]. Who seems to look at the camera does: irises
+    are read worse than heads."""
+    if not any(is_open):
+        return np.zeros(2)
     turn = rotation(pose)
-    look = directions(iris_offsets(in_head_frame(landmarks, turn))).mean(0)
-    off = (_pitch_and_yaw(turn @ look) - AT_CAMERA) / SPREAD
-    return _pitch_and_yaw(-turn[2] if off @ off < 1 else look)
+    look = directions(iris_offsets(in_head_frame(landmarks, turn)))[list(is_open)].mean(0)
+    off = (pitch_and_yaw(turn @ look) - AT_CAMERA) / SPREAD
+    return pitch_and_yaw(-turn[2] if off @ off < 1 else look)
 
 
-def _pitch_and_yaw(look: np.ndarray) -> np.ndarray:
+def pitch_and_yaw(look: np.ndarray) -> np.ndarray:
+    """float64 [2], radians, of a direction [3] in the head's frame."""
     x, y, z = look
     return np.array([np.arctan2(y, -z), np.arctan2(-x, -z)])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ..attributes import AT_POSE, AT_UNITS, GAZE
+from ..attributes import AT_POSE, AT_UNITS
 from ..errors import FaceError
 from ..faces.measures import gaze_in_head
 from ..faces.pose import angles, rotation
@@ -96,8 +96,8 @@ def encode(
     above = below + nearness(points, openings).astype(np.float32) * (above - below)
     r = rotation(fit.pose)
     own_pose = angles(crop_turn.T @ r)
-    shut = (blendshapes.get("eyeBlinkLeft", 0.0) + blendshapes.get("eyeBlinkRight", 0.0)) / 2 > SHUT
-    gaze = np.zeros(len(GAZE)) if shut else gaze_in_head(landmarks, fit.pose)
+    is_open = [blendshapes.get(f"eyeBlink{side}", 0.0) < SHUT for side in ("Right", "Left")]
+    gaze = gaze_in_head(landmarks, fit.pose, is_open)
     vector = np.concatenate([own_pose, units, gaze]) if source_vector is None else source_vector
 
     jaw = fit.units @ basis.jaw_travel

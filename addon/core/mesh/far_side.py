@@ -109,10 +109,11 @@ def _near_outline(across: Across, points: np.ndarray) -> tuple[np.ndarray, np.nd
 
 def completed(
     frontal: Looking, face: np.ndarray, held: np.ndarray, mirrored: Looking, to_right: bool
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Joins two pictures of a head that looks ahead: the whole face, uint8 [S,S,3], and the share of the mirrored one
     in it, float32 [S,S] in 0..1. face float32 [S,S]: where the first shows any of the photo's face; held, to_right: see
-    `lacks_a_side`. Raises FaceError where the two cannot be aligned."""
+    `lacks_a_side`. None where light falls on one side alone: drawn out, the other looks more like
+    itself. Raises FaceError where the two cannot be aligned."""
     size = len(frontal.image)
     at = aligned(frontal.points, mirrored.points, size)
     image = cv2.remap(mirrored.image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
@@ -143,7 +144,7 @@ def completed(
     alike = np.abs(np.log((frontal.image.mean(2) + DARK) / (image.mean(2) + DARK))) < UNLIKE
     if compared.any() and alike[compared].mean() < LIT_ALIKE:
         if not lacks_a_side(frontal, face, to_right):
-            raise FaceError("Light falls on one side of this face: drawn out, the other looks more like it.")
+            return None
         held = face
     compared &= alike
 

@@ -15,8 +15,10 @@ LEVEL = 1e-9  # what keeps a membrane that is free at its border from rising as 
 
 
 def membrane(planes: np.ndarray, known: np.ndarray, zero_border: bool = False) -> np.ndarray:
-    """The harmonic surfaces [C,n,n] through the known nodes, bool [n,n], of planes [C,n,n]. The border is 0 where it is
-    not known and so is asked; else it is free, which float32 is too coarse for."""
+    """The harmonic surfaces [C,n,n] through the known nodes, bool [n,n], of planes [C,n,n]. The border is 0 where so is
+    asked; else it is free, which float32 is too coarse for."""
+    if zero_border:
+        known = np.pad(known[1:-1, 1:-1], 1)
     out = np.where(known, planes, 0)
     inner = slice(1, -1) if zero_border else slice(None)
     values, known = out[:, inner, inner], known[inner, inner]

@@ -135,6 +135,12 @@ def test_eyes_that_look_at_the_camera_are_read_so_and_shut_ones_not_at_all(gener
     assert not asleep.any()
 
 
+def test_a_turned_sitter_who_looks_at_the_camera_is_covered(generator):
+    ranges = generator.pack.ranges
+    for pose, gaze in (("pose_pitch", "gaze_pitch"), ("pose_yaw", "gaze_yaw")):
+        assert ranges[gaze][0] <= ranges[pose][0] and ranges[pose][1] <= ranges[gaze][1]
+
+
 def assert_same_units(ours, theirs):
     apart = dict(zip(UNITS, np.abs(ours[AT_UNITS] - theirs[AT_UNITS]), strict=True))
     assert apart.pop("AU25") <= PARTED + READ_AGAIN  # shut lips may cross the threshold from which they count as open

@@ -21,7 +21,7 @@ from .animator import export as export_animator
 
 PACK = Path(__file__).parents[2] / "addon" / "packs" / "zygoma-base"
 RANGES = {"pose_pitch": (-0.5, 0.5), "pose_yaw": (-0.6, 0.6), "pose_roll": (-0.6, 0.6)}
-RANGES |= dict.fromkeys(GAZE, (-0.5, 0.5))
+RANGES |= dict.fromkeys(GAZE, (-0.6, 0.6))  # who looks at the camera from a turned head looks as far aside
 SIZES = (256, 2048)
 HEADER = """format = 1
 id = "zygoma-base"

@@ -99,6 +99,15 @@ def write(path, times, success=None, **units):
     return path
 
 
+def add_columns(path, **values):
+    """The table with further columns, named as OpenFace names them."""
+    head, *rows = path.read_text("utf-8").splitlines()
+    cells = [", ".join(f"{value:.6f}" for value in row) for row in zip(*values.values(), strict=True)]
+    lines = [f"{row}, {more}" for row, more in zip([head, *rows], [", ".join(values), *cells], strict=True)]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
 @pytest.mark.parametrize("scene", [(24, 1.0), (25, 1.0), (30, 1.001), (60, 1.0)])
 def test_values_and_frames_are_the_files_own(stage, scene):
     set_rate(*scene)
@@ -182,6 +191,15 @@ def test_columns_that_are_not_wanted_stay_as_they_are(stage, said):
     load(columns={"pose_yaw"}, pose="IN_PLACE")
     assert keyed(ob) == {"pose_yaw", "own_pose"}
     assert points(ob, "own_pose")[1] == [0] and ob["own_expression"] == 0.75
+    ob.animation_data.action = None
+    ob["own_pose"] = 1.0
+    times = np.arange(100) / 25
+    level = dict.fromkeys((*POSE.values(), "gaze_angle_y"), 0 * times)
+    looks = write(stage.folder / "looks.csv", times, AU12=np.ones(100))
+    add_columns(looks, gaze_angle_x=np.sin(times) / 5, **level)
+    load(looks, columns={"gaze_yaw"}, pose="IN_PLACE")
+    assert keyed(ob) == {"gaze_yaw", "own_pose"}, "the photo's own gaze goes with its pose"
+    assert points(ob, "own_pose")[1] == [0] and ob["own_expression"] == 0.75
 
 
 def test_gains_scale_and_as_it_is(stage):
@@ -209,9 +227,7 @@ def test_in_place_of_the_photos_own_or_on_top_of_it(stage, expression, pose):
     times = np.arange(100) / 25
     smile = 1 + np.sin(times) ** 2
     path = write(stage.folder / "smile.csv", times, AU12=smile, AU45=np.r_[np.zeros(50), np.ones(50)])
-    text = path.read_text().splitlines()
-    yaw = [f"{0.125 + 0.0625 * np.cos(time):.6f}" for time in times]
-    path.write_text("\n".join([text[0] + ", pose_Ry", *(f"{a}, {b}" for a, b in zip(text[1:], yaw, strict=True))]))
+    add_columns(path, pose_Ry=0.125 + 0.0625 * np.cos(times))
     ob, read = load(path, expression=expression, pose=pose), columns(path)
     weights = {"IN_PLACE": 0.0, "ON_TOP": 1.0}
     assert points(ob, "own_expression")[1] == [weights[expression]] and points(ob, "own_pose")[1] == [weights[pose]]

@@ -468,6 +468,7 @@ def test_without_the_heads_pose_gaze_says_nothing_and_rests(tmp_path):
     table = read_table(saved(tmp_path, text_of(rows, (*LEADING, "gaze_angle_x", "gaze_angle_y", *INTENSITIES))))
     assert not table.gaze.any() and not {"gaze_pitch", "gaze_yaw"} & table.present
     assert not any("gaze" in line for line in table.report)
+    assert any("without the head's pose" in note for note in table.report)
 
 
 def own_table(tmp_path, rows=80):

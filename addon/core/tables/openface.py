@@ -170,8 +170,11 @@ def _present(columns: dict[str, np.ndarray], notes: list[str]) -> frozenset[str]
     if missed := [name for name in absent if name not in EXTRA]:
         notes.append(f"Not in the table, so at rest: {', '.join(missed)}.")
     found = {attributes[name] for name in attributes if name not in absent and name not in empty}
-    if all(name in columns and np.isfinite(columns[name]).any() for name in GAZE) and found.issuperset(POSE_ANGLES):
-        found.update(GAZE_ANGLES)  # which without the head's pose would say where the camera sees them look
+    if all(name in columns and np.isfinite(columns[name]).any() for name in GAZE):
+        if found.issuperset(POSE_ANGLES):
+            found.update(GAZE_ANGLES)
+        else:
+            notes.append("The gaze is the camera's, and without the head's pose nobody's: it is left out.")
     return frozenset(found)
 
 

@@ -1,6 +1,5 @@
 """AttributeTrack: what happens to recordings between a table and F-curves or frames."""
 
-import time
 
 import numpy as np
 import pytest
@@ -95,16 +94,6 @@ def test_simplifying_leaves_failed_rows_out():
     times, values = track_of(column, valid=column == 0).simplify(0.01)["AU12"]
     assert values.tolist() == [0, 0]
     assert len(times) == 2
-
-
-@pytest.mark.parametrize("tolerance", [0.0, 0.01, 0.3])
-def test_simplifying_ten_thousand_rows_is_quick(tolerance):
-    random = np.random.default_rng(0)
-    values = np.cumsum(random.normal(0, 0.02, (10_000, A)), axis=0).astype(np.float32)
-    track = AttributeTrack(np.arange(10_000) / 30, values, np.ones(10_000, bool), rate=30.0)
-    started = time.process_time()
-    track.simplify(tolerance)
-    assert time.process_time() - started < 1
 
 
 @settings(max_examples=100, deadline=None)

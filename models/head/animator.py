@@ -27,7 +27,7 @@ AROUND = 2.0  # nodes: how far beside what a window's nodes show edges and softn
 BLINK, LID_RAISER, LID_TIGHTENER = (UNITS.index(u) for u in ("AU45", "AU05", "AU07"))
 LIPS_PART, SMILE = (UNITS.index(u) for u in ("AU25", "AU12"))
 # Of pitch, yaw, roll: what is added to a turn, since the taper takes it away, as readers see it; nothing at a full one.
-TURN_GAINS = (0.15, 0.25, 0.0)
+TURN_GAINS = (0.08, 0.25, 0.0)
 FULL_TURN = 0.6
 SIDE = 0.2  # sine of a turn from which on a side wholly hides or is revealed
 DARKEST = 0.4  # of light

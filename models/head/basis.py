@@ -17,8 +17,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import RBFInterpolator
 
 from addon.core.attributes import UNITS
+from addon.core.faces.topology import MIRROR
+from addon.core.mesh.layout import LIPS, LOWER_LIDS, UPPER_LIDS, smoothstep
 
 from .actions import ACTIONS, CHIN_FORWARD, CHIN_LIFT, CHIN_RADIUS, STRENGTH
 from .anny_head import PARTS, AnnyHead, average_person, load_anny, random_person
@@ -27,6 +30,16 @@ PEOPLE, COMPONENTS, DETAIL, SEED = 500, 60, 0.3, 7
 LOWEST = 0.58  # metres: where the neck ends
 CHIN = 152
 LANDMARKS = Path(__file__).with_name("landmarks.npz")
+# How much farther forward living faces have their brows and forehead, whose sides anny's average head lets fall back:
+# landmark, which stands for its mirror image, too -> metres. At lids, cheeks, nose and lips nothing.
+FORWARD = {
+    **{10: 0.0025, 109: 0.0025, 67: 0.0037, 103: 0.007, 54: 0.012, 21: 0.016, 162: 0.016},  # hairline and temples
+    **{151: 0.0027, 108: 0.003, 69: 0.004, 104: 0.007, 68: 0.010, 71: 0.0155},  # forehead
+    **{9: 0.0033, 107: 0.003, 66: 0.0037, 105: 0.0063, 63: 0.010, 70: 0.012},  # brows
+    **{168: 0.005, 55: 0.0015, 65: 0.0013, 52: 0.003, 53: 0.005, 46: 0.007},
+}
+STAYS = (*UPPER_LIDS[0], *LOWER_LIDS[0], *LIPS, 6, 4, 2, 129, 50, 205, 234, 93, 132, 172, 136, 152)
+FORWARD_FADES = ((0.5, 0.7), (0.0, 0.9))  # from where on, over what: back from the eyes, and beyond the landmarks
 
 
 def to_camera(v: np.ndarray) -> np.ndarray:
@@ -68,7 +81,7 @@ def derive(head: AnnyHead) -> dict[str, np.ndarray]:
 
     motion, travel = motions(head, mean)
     return {
-        "mean": mean,
+        "mean": brought_forward(mean, (weights[..., None] * mean[index[corners]]).sum(1)),
         "identity": identity.astype(np.float16),
         "motion": motion.astype(np.float16),
         "triangles": index[triangles].astype(np.int32),
@@ -77,6 +90,23 @@ def derive(head: AnnyHead) -> dict[str, np.ndarray]:
         "landmark_weights": weights,
         "landmark_spread": spread,
     }
+
+
+def brought_forward(mean: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """The mean head [V,3] with landmarks [468,3], its brows and forehead as far forward as living faces have them:
+    FORWARD, spread smoothly, and fading behind the hairline. Tenths of a metre; float32 [V,3]."""
+    moved = np.zeros(len(landmarks))
+    for landmark, metres in FORWARD.items():
+        moved[[landmark, MIRROR[landmark]]] = metres * 10
+    known = np.unique([*FORWARD, *STAYS])
+    known = np.union1d(known, MIRROR[known])
+    lowest, highest = landmarks[:, :2].min(0), landmarks[:, :2].max(0)
+    inside = np.clip(mean[:, :2], lowest, highest)
+    way = RBFInterpolator(landmarks[known, :2], moved[known], kernel="linear", degree=0)(inside)
+    beyond = np.linalg.norm(mean[:, :2] - inside, axis=1)
+    for distance, (start, over) in zip((mean[:, 2], beyond), FORWARD_FADES, strict=True):
+        way *= 1 - smoothstep((distance - start) / over)
+    return (mean - way[:, None] * [0, 0, 1]).astype(np.float32)
 
 
 def motions(head: AnnyHead, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

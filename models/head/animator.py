@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
-from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, LIP_EDGE, STATE
+from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, LID_EDGE, LID_STAYS, LIP_EDGE, STATE
 
 from .operators import around, as_planes, cut, framed, levels, upsample_window
 from .parallax import mix, soften, undone
@@ -31,7 +31,7 @@ TURN_GAINS = (0.15, 0.25, 0.0)
 FULL_TURN = 0.6
 SIDE = 0.2  # sine of a turn from which on a side wholly hides or is revealed
 DARKEST = 0.4  # of light
-CLEAN_RIM = 0.35  # of the upper lid's soft edge that goes as it falls: light of the eye lies in it, as beads
+CLEAN_RIM = 0.65  # of the upper lid's edge that goes as it falls: pixels of the eye lie in it
 CLEAN_LIP = 0.85  # of the lower lip's, as parted lips shut: teeth lie in it and would lie on the upper lip
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
@@ -198,8 +198,10 @@ class Animator(nn.Module):
 
         layers = planes(torch.cat([at_above - jumps, at_below - jumps, at_eyes - jumps], 1))
         travel = scale * (turn @ (change @ jaw_travel)[..., None])[:, :2, 0].t()
-        # What moves with a lid or a lip is its shadow on what lies behind; with the upper lid, lashes' darkness, too.
-        lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, -1, 1, 1)
+        # What moves with a lid or a lip is its shadow on what lies behind. A lid that moves far has the look of a shut
+        # one, a raised one of that its lashes' darkness alone.
+        falling = (2 * (change[:, BLINK] - 0.1)).clamp(0, 1).view(1, -1, 1, 1)
+        lash = torch.maximum(falling, (4 * (change[:, LID_RAISER] - 0.15)).clamp(0, 1).view(1, -1, 1, 1))
         parted = (10 * (source[AT_UNITS.start + LIPS_PART] - 0.1)).clamp(0, 1)
         shutting = ((-4 * seal).clamp(0, 1) * parted).view(1, -1, 1, 1)
         cavity = cavity.view(3, 1, 1, 1)
@@ -215,8 +217,9 @@ class Animator(nn.Module):
                 depths = mix(cavity, lower[:3], lower[3:])
                 edge = (upper[3:4] - CLEAN_LIP * shutting) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), shutting)
             else:
-                edge = (upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)
-                skin_above = skin_above * (1 - lash * (1 - lid))
+                edge = (upper[3:4] - CLEAN_RIM * lash) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), lash)
+                whole = ((upper[3:4] - LID_STAYS) / (1 - LID_STAYS)).clamp(0, 1)
+                skin_above = mix(skin_above, mix(torch.minimum(skin_above, lid), lid, falling), lash * whole)
             mask_above = edge.clamp(0, 1)
             here = cut(light, inside)
             hidden = mix(depths, behind[:3], behind[3:4]) * lid * lower_lid

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .eyes import lash_factor, paint_eyeballs
-from .layout import LIP_EDGE
+from .eyes import paint_eyeballs, shut_lids
+from .layout import LID_EDGE, LID_STAYS, LIP_EDGE
 from .mouth import mouth_palette, mouth_patch, own_inside
 from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_lip, shade_tint
 from .seams import Seams
@@ -47,7 +47,11 @@ def paint_layers(
     x0, x1 = openings.mouth
     overlap = 1.5 * soft * np.clip((np.maximum(x0 - x, x - x1) / (x1 - x0)) / CORNER - 0.5, 0, 1)  # nothing parts there
     on_lip = np.where(below_mouth >= -overlap, 1, ((below_mouth + line(seams.lip_rim)) / soft + 1) / LIP_EDGE)
-    mask_above = np.clip(np.maximum(above_eyes / soft + 1, on_lip), 0, 1)
+    # The lid's rim, from its line on, is kept in what is left of the mask, so that it can go as the lid falls.
+    on_rim = 1 + (above_eyes - line(seams.lid_rim)) / np.maximum(line(seams.lid_rim), soft) * (1 - 1 / LID_EDGE)
+    on_lid = np.minimum((above_eyes / soft + 1) / LID_EDGE, 1 / LID_EDGE)
+    on_lid = np.where(above_eyes > 0, on_rim, on_lid)
+    mask_above = np.clip(np.maximum(on_lid, on_lip), 0, 1)
     mask_below = np.clip(outside_below / soft + 1.5, 0, 1)
 
     inner = photo.copy()
@@ -73,10 +77,10 @@ def paint_layers(
     depth = DARK_UNDER * np.exp(-np.maximum(patch.y - patch.over(seams.lower_lip), 0) / (UNDER_TEETH * eye_distance))
     patch.of(opacity)[:] = np.maximum.reduce([teeth * np.maximum(above_lip, 1 - has), share, depth])
 
-    lid = np.where(mask_above[..., None] < 1, upper_shadow, lash_factor(photo, openings, seams)[..., None])
+    lid = np.where(mask_above[..., None] < LID_STAYS, upper_shadow, shut_lids(photo, landmarks, openings, seams) / 255)
 
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
-    shows = (np.maximum(mask_above, np.minimum(on_lip * LIP_EDGE, 1)) < 1) & (mask_below < 1)
+    shows = (np.maximum(on_lid * LID_EDGE, on_lip * LIP_EDGE) < 1) & (mask_below < 1)
     inner[shows] = photo[shows] / (upper_shadow[shows] * lower_shadow[shows])
     opacity[shows] = 1
 

@@ -108,8 +108,8 @@ def _with_iris(ball, own, image, patch: Patch, within, centre, radius, away) -> 
 
 def shut_lids(image: np.ndarray, landmarks: np.ndarray, openings, seams: Seams) -> np.ndarray:
     """float32 [S,S,3], 0..255: the photo with upper lids as they look when they have fallen. Their skin unrolls, light
-    and smooth, from under the lashes; fold, lashes and the brow's shadow, which would be drawn out with it, are gone; and
-    along their edges lies a fine line as dark as the lashes.
+    and smooth, from under the lashes; fold, lashes and the brow's shadow, which would be drawn out with it, are gone;
+    and along their edges lies a fine line as dark as the lashes.
     """
     size = len(image)
     pixel = 2 / (size - 1)

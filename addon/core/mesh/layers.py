@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .eyes import paint_eyeballs, shut_lids
-from .layout import LID_EDGE, LID_STAYS, LIP_EDGE
-from .mouth import mouth_palette, mouth_patch, own_inside
+from .layout import LID_EDGE, LIP_EDGE, WHOLE
+from .mouth import mouth_palette, mouth_patch, own_inside, shut_lips
 from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_lip, shade_tint
 from .seams import Seams
 from .teeth import Look, MouthParts, Placement, lower_parts, upper_parts
@@ -77,7 +77,11 @@ def paint_layers(
     depth = DARK_UNDER * np.exp(-np.maximum(patch.y - patch.over(seams.lower_lip), 0) / (UNDER_TEETH * eye_distance))
     patch.of(opacity)[:] = np.maximum.reduce([teeth * np.maximum(above_lip, 1 - has), share, depth])
 
-    lid = np.where(mask_above[..., None] < LID_STAYS, upper_shadow, shut_lids(photo, landmarks, openings, seams) / 255)
+    # On lids and lips, the look of those that have shut; beside them, their shadows.
+    shut_above, shut_below = shut_lids(photo, landmarks, openings, seams), photo.copy()
+    patch.of(shut_below)[:], patch.of(shut_above)[:] = shut_lips(patch, photo, landmarks, seams, openings, eye_distance)
+    shut_above = np.where(mask_above[..., None] < WHOLE, upper_shadow, shut_above / 255)
+    shut_below = np.where(mask_below[..., None] < WHOLE, lower_shadow, shut_below / 255)
 
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
     shows = (np.maximum(on_lid * LID_EDGE, on_lip * LIP_EDGE) < 1) & (mask_below < 1)
@@ -91,8 +95,8 @@ def paint_layers(
     jaw[..., patch.rows, patch.columns] = planes(lower_teeth[..., :3], lower_teeth[..., 3])
     return {
         "photo": planes(photo),
-        "above": planes(photo, mask_above, *lid.transpose(2, 0, 1)),
-        "below": planes(photo, mask_below, *lower_shadow.transpose(2, 0, 1)),
+        "above": planes(photo, mask_above, *shut_above.transpose(2, 0, 1)),
+        "below": planes(photo, mask_below, *shut_below.transpose(2, 0, 1)),
         "inner": planes(inner, opacity, shows),
         "jaw": jaw,
         "cavity": palette.cavity / 255,

@@ -34,8 +34,8 @@ STATE = (
 CAMERA_DISTANCE = 9.0
 GRID = 128
 LIP_EDGE = 2.25  # how many times softer than it looks the lower lip's edge is kept, so that its rim can go as lips shut
-# The upper lid's, whose rim goes as it falls; and the share of its mask from which on that is the lid itself.
-LID_EDGE, LID_STAYS = 4.0, 0.75
+LID_EDGE = 4.0  # the upper lid's, whose rim goes as it falls
+WHOLE = 0.75  # of a mask: from there on it is the lid or lip itself, which looks otherwise when it shuts
 
 # Image left to right; "first" is the eye on the image's left (the person's right).
 UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (362, 398, 384, 385, 386, 387, 388, 466, 263))
@@ -45,6 +45,7 @@ LOWER_BROWS = ((46, 53, 52, 65, 55), (285, 295, 282, 283, 276))
 IRISES = ((468, 469, 470, 471, 472), (473, 474, 475, 476, 477))
 INNER_UPPER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 INNER_LOWER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+OUTER_UPPER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 OUTER_LOWER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 MOUTH_CORNERS = (61, 291)
 JAW_LINE = (

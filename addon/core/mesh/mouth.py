@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .layout import smoothstep
+from .layout import OUTER_LOWER_LIP, OUTER_UPPER_LIP, curve, smoothstep
 from .patch import Patch
 from .seams import Seams
 
@@ -22,6 +22,9 @@ OWN_PIXELS = 30
 RIMS = 0.22, 0.16  # of the gap, at the upper and the lower lip: what lies in a lip's shadow, gum between teeth among it
 DARKEST_RIM = 0.2  # of what goes on under it
 SHUT_SHADOW, SHADOW_REACH = (0.3, 0.65), 0.045  # of shut lips as they part: light left at either, eye distances
+LIP_INSET, OF_LIP = 0.035, 0.35  # eye distances, of a lip's height: where it shows no teeth
+LIP_LINE, LINE_DARK = 0.014, ((0.55, 0.7, 0.7), (0.3, 0.4, 0.4))  # eye distances; of RGB gone, upper and lower lip
+LINE_ENDS = 0.08  # of the mouth's width
 GREENEST = 0.92  # of a tooth's red: a tint taken from skin makes them no greener
 
 
@@ -113,3 +116,25 @@ def own_inside(patch: Patch, image: np.ndarray, seams: Seams, openings, eye_dist
     above = np.clip(1 - 0.5 * (upper - y) / (0.08 * eye_distance), 0.3, 1)
     within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
     return colour * above[..., None], has * within * below, has, np.stack(shadows)
+
+
+def shut_lips(patch: Patch, image: np.ndarray, landmarks: np.ndarray, seams: Seams, openings, eye_distance: float):
+    """The upper and the lower lip as they look when parted lips have shut: RGB [2,h,w,3]. In their edges, where
+    landmarks leave some teeth, the lips' own colours go on, and a dark line lies where they meet."""
+    x, y = patch.x, patch.y
+    x0, x1 = openings.mouth
+    ends = smoothstep(np.minimum(x - x0, x1 - x) / (LINE_ENDS * (x1 - x0)))[..., None]
+    own = patch.of(image)
+    lips = []
+    for edge, outer, sign, dark in (
+        (seams.upper_lip, OUTER_UPPER_LIP, -1, LINE_DARK[0]),
+        (seams.lower_lip, OUTER_LOWER_LIP, 1, LINE_DARK[1]),
+    ):
+        edge = patch.over(edge)
+        thick = np.maximum(sign * (curve(landmarks, outer, x) - edge), 0)
+        inset = np.minimum(LIP_INSET * eye_distance, OF_LIP * thick)
+        beyond = sign * (y - edge)  # on the lip, from its edge on
+        lip = patch.sample(image, x, edge + sign * np.maximum(beyond, inset))
+        line = np.exp(-((np.maximum(beyond, 0) / (LIP_LINE * eye_distance)) ** 2))[..., None]
+        lips.append(own + ends * (lip * (1 - line * np.float32(dark)) - own))
+    return lips

@@ -16,7 +16,9 @@ from .layout import (
     INNER_UPPER_LIP,
     LOWER_BROWS,
     LOWER_LIDS,
+    LOWER_LIP,
     MOUTH_CORNERS,
+    OUTER_LOWER_LIP,
     UPPER_LIDS,
     curve,
     grid,
@@ -34,6 +36,7 @@ MOST_BEYOND = 0.7  # of AU12's own motion
 LIP_SHARES = (0.2, 0.8)  # of a gap that either lip closes, so that they meet on a line between the mouth's corners
 OPEN_ENOUGH = 0.15  # of AU12 + AU25 + AU26 from which a mouth may need sealing
 SEAL_PRESS, SEAL_PRESS_PX = 0.05, 1.5  # of the gap, pixels at its widest: what the lips' rims show has to go, too
+ENDS_IN, LEAST_HIGH = 0.6, 0.7  # power: how a shut lip ends towards the corners; of its height: how much may go
 SEAL_ENDS = 0.4  # of the mouth's width, on the other lip's side: eyes and neck stay
 LEAST_PARTED = 0.25  # AU25 of a mouth that gets a seal, so that there is something to close
 LEAST_PARTED_SHUT = 0.08  # the same where lips meet and only their smile going away would part them
@@ -115,13 +118,23 @@ def lip_seal(
     lowered = (line - upper_after[:, 1]) / np.maximum(lower_after[:, 1] - upper_after[:, 1], 1e-6)
     lowered = gaussian_filter1d(np.clip(lowered, *LIP_SHARES), 1.0, mode="nearest")  # the upper lip's share
     lowered = np.interp(x[0], middle, lowered)
-    gap = np.interp(x[0], np.r_[x0, middle, x1], np.r_[0, gap, 0], left=0, right=0)
-    gap = gaussian_filter1d(gap, 1.0)[None] * to_depth_units(fields.depth.mean(0), scale) / units[LIPS_PART]
+    at = np.r_[x0, middle, x1]
+    gap = np.interp(x[0], at, np.r_[0, gap, 0], left=0, right=0)
+    to_motion = to_depth_units(fields.depth.mean(0), scale) / units[LIPS_PART]
+    gap = gaussian_filter1d(gap, 1.0)[None] * to_motion
+    # A lip that hung steeply lies level now: as thick as it was, it is less high, the less the nearer to the corners.
+    high = np.maximum(curve(landmarks, OUTER_LOWER_LIP, x) - curve(landmarks, INNER_LOWER_LIP, x), 1e-3)[0]
+    steep, level = (np.gradient(np.r_[corners[0, 1], v, corners[1, 1]], at) for v in (lower[:, 1], line))
+    stays = np.interp(x[0], at, np.hypot(1, level) / np.hypot(1, steep))
+    aside = np.interp(x[0], [x0, landmarks[LOWER_LIP, 0], x1], [-1, 0, 1])
+    fullest = np.interp(landmarks[LOWER_LIP, 0], x[0], high) * (1 - aside**2) ** ENDS_IN
+    less = np.clip(1 - np.minimum(stays, fullest / high), 0, LEAST_HIGH) * ((x[0] > x0) & (x[0] < x1))
+    less = gaussian_filter1d(less * high, 1.0)[None] * to_motion
     w = x1 - x0
     past_upper, past_lower = curve(landmarks, INNER_UPPER_LIP, x) - y, y - curve(landmarks, INNER_LOWER_LIP, x)
     under = smoothstep(1 - (past_lower - 0.12 * w) / (0.55 * w)) * smoothstep(1.5 - past_upper / (SEAL_ENDS * w))
     over = smoothstep(1 - (past_upper - 0.1 * w) / (0.35 * w)) * smoothstep(1.5 - past_lower / (SEAL_ENDS * w))
-    above[1] = (1 - lowered) * gap * under
+    above[1] = ((1 - lowered) * gap + less * np.clip(past_lower / high[None], 0, 1)) * under
     below[1] = -lowered * gap * over
     return above, below, units
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
-from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, LID_EDGE, LIP_EDGE, STATE, WHOLE
+from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, LID_EDGE, LIP_EDGE, SHADOW_ENDS, STATE, WHOLE
 
 from .operators import around, as_planes, cut, framed, levels, upsample_window
 from .parallax import mix, soften, undone
@@ -25,6 +25,7 @@ WINDOW = ((0.20, 0.18), (0.82, 0.82))
 NODE_WINDOW = ((25, 22), (106, 106))  # nodes that its pixels lie between
 AROUND = 2.0  # nodes: how far beside what a window's nodes show edges and softness may reach
 BLINK, LID_RAISER, LID_TIGHTENER = (UNITS.index(u) for u in ("AU45", "AU05", "AU07"))
+OPENERS = [UNITS.index(u) for u in ("AU16", "AU25", "AU26")]
 LIPS_PART, SMILE = (UNITS.index(u) for u in ("AU25", "AU12"))
 # Of pitch, yaw, roll: what is added to a turn, since the taper takes it away, as readers see it; nothing at a full one.
 TURN_GAINS = (0.15, 0.25, 0.0)
@@ -33,6 +34,7 @@ SIDE = 0.2  # sine of a turn from which on a side wholly hides or is revealed
 DARKEST = 0.4  # of light
 CLEAN_RIM = 0.65  # of the upper lid's edge that goes as it falls: pixels of the eye lie in it
 CLEAN_LIP = 0.85  # of the lower lip's, as parted lips shut: teeth lie in it and would lie on the upper lip
+CLEAN_PARTED = 0.85  # of what is done to shut lips: to lips that part further
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
 LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
@@ -112,6 +114,11 @@ def sample_layer(layer: Tensor, at: Tensor) -> Tensor:
 def whole_in(mask: Tensor) -> Tensor:
     """How far a pixel is the lid or lip itself, 0..1, not its edge."""
     return ((mask - WHOLE) / (1 - WHOLE)).clamp(0, 1)
+
+
+def shadow_of(mask: Tensor, shade: Tensor) -> Tensor:
+    """What a lid's or a lip's shadow leaves of the light on what lies behind its edge."""
+    return 1 + ((WHOLE - mask) * SHADOW_ENDS).clamp(0, 1) * (shade - 1)
 
 
 def upsample(t: Tensor, size) -> Tensor:
@@ -209,6 +216,8 @@ class Animator(nn.Module):
         lash = torch.maximum(falling, (4 * (change[:, LID_RAISER] - 0.15)).clamp(0, 1).view(1, -1, 1, 1))
         parted = (10 * (source[AT_UNITS.start + LIPS_PART] - 0.1)).clamp(0, 1)
         shutting = ((-4 * seal).clamp(0, 1) * parted).view(1, -1, 1, 1)
+        opening = ((4 * change[:, OPENERS].sum(1)).clamp(0, 1) * (CLEAN_PARTED * parted)).view(1, -1, 1, 1)
+        clean = torch.maximum(shutting, opening)
         cavity = cavity.view(3, 1, 1, 1)
         for opening, has_jaw in ((corners[2:4], False), (corners[4:], True)):
             part = where_shown(both, opening, window, size)
@@ -221,16 +230,17 @@ class Animator(nn.Module):
             if has_jaw:
                 lower = sample_layer(jaw, places[4:] - travel.view(2, -1, 1, 1))
                 depths = mix(cavity, lower[:3], lower[3:])
-                skin_above = mix(skin_above, shut_above, shutting * whole)
+                skin_above = mix(skin_above, shut_above, clean * whole)
                 skin_below = mix(skin_below, shut_below, shutting * whole_in(mask_below))
-                edge = (upper[3:4] - CLEAN_LIP * shutting) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), shutting)
+                edge = (upper[3:4] - CLEAN_LIP * clean) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), clean)
             else:
                 edge = (upper[3:4] - CLEAN_RIM * lash) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), lash)
                 darkened = torch.minimum(skin_above, shut_above)
                 skin_above = mix(skin_above, mix(darkened, shut_above, falling), lash * whole)
             mask_above = edge.clamp(0, 1)
             here = cut(light, inside)
-            hidden = mix(depths, behind[:3], behind[3:4]) * shut_above * shut_below
+            hidden = mix(depths, behind[:3], behind[3:4]) * shadow_of(upper[3:4], shut_above)
+            hidden = hidden * shadow_of(mask_below, shut_below)
             covered = mix(hidden, skin_below * here, mask_below)
             opened = mix(covered, skin_above * here, mask_above)
             open_now = (1 - mask_above) * (1 - mask_below) * (1 - behind[4:])

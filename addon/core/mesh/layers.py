@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .eyes import paint_eyeballs, shut_lids
-from .layout import LID_EDGE, LIP_EDGE, WHOLE
-from .mouth import mouth_palette, mouth_patch, own_inside, shut_lips
+from .layout import LID_EDGE, LIP_EDGE, SHADOW_ENDS, WHOLE
+from .mouth import mouth_palette, mouth_patch, shut_lips
+from .own_mouth import own_mouth
 from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_lip, shade_tint
 from .seams import Seams
 from .teeth import Look, MouthParts, Placement, lower_parts, upper_parts
@@ -66,16 +67,21 @@ def paint_layers(
     at = Placement(turn, scale, jaw, landmarks[[78, 308], 0].mean(), landmarks[[13, 14], 1].mean())
     upper_teeth = upper_parts(parts, patch, at, look, patch.over(seams.upper_lip))
     lower_teeth = lower_parts(parts, patch, at, look)
-    own, share, has, lip_shadows = own_inside(patch, photo, seams, openings, eye_distance)
+    own = own_mouth(patch, photo, seams, openings, eye_distance, palette.teeth, palette.gum)
     # The upper lip is the layer below's, the lower lip the one's above.
-    patch.of(lower_shadow)[:], patch.of(upper_shadow)[:] = lip_shadows
-    teeth = upper_teeth[..., 3]
+    patch.of(lower_shadow)[:], patch.of(upper_shadow)[:] = own.shadows
+    teeth, share = upper_teeth[..., 3], own.upper_share
     behind = palette.cavity * (1 - teeth[..., None]) + upper_teeth[..., :3] * teeth[..., None]
-    patch.of(inner)[:] = own * share[..., None] + behind * (1 - share[..., None])
+    patch.of(inner)[:] = own.upper * share[..., None] + behind * (1 - share[..., None])
     above_lip = patch.y < patch.over(seams.upper_lip)
     # Upper teeth keep light from the tongue, ever less of it further down.
     depth = DARK_UNDER * np.exp(-np.maximum(patch.y - patch.over(seams.lower_lip), 0) / (UNDER_TEETH * eye_distance))
-    patch.of(opacity)[:] = np.maximum.reduce([teeth * np.maximum(above_lip, 1 - has), share, depth])
+    patch.of(opacity)[:] = np.maximum.reduce([teeth * np.maximum(above_lip, 1 - own.has), share, depth * own.hangs])
+    falls, lower_share = np.zeros((size, size, 4), np.float32), own.lower_share[..., None]
+    covered = lower_teeth[..., 3:] * (own.painted[..., None] * (1 - lower_share))
+    patch.of(falls)[..., 3:] = lower_share + covered
+    patch.of(falls)[..., :3] = own.lower * lower_share + lower_teeth[..., :3] * covered
+    patch.of(falls)[..., :3] /= np.maximum(patch.of(falls)[..., 3:], 1e-3)
 
     # On lids and lips, the look of those that have shut; beside them, their shadows.
     shut_above, shut_below = shut_lids(photo, landmarks, openings, seams), photo.copy()
@@ -85,20 +91,23 @@ def paint_layers(
 
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
     shows = (np.maximum(on_lid * LID_EDGE, on_lip * LIP_EDGE) < 1) & (mask_below < 1)
-    inner[shows] = photo[shows] / (upper_shadow[shows] * lower_shadow[shows])
+    inner[shows] = photo[shows]
+    for mask, shadow in ((mask_above, upper_shadow), (mask_below, lower_shadow)):
+        inner[shows] /= 1 + np.clip((WHOLE - mask[shows, None]) * SHADOW_ENDS, 0, 1) * (shadow[shows] - 1)
     opacity[shows] = 1
+    patch.of(opacity)[patch.of(shows)] = own.hangs[patch.of(shows)]
+    falling = shows & (opacity < 1)
+    falls[falling, :3], falls[falling, 3] = inner[falling], 1
 
     def planes(rgb: np.ndarray, *more: np.ndarray) -> np.ndarray:
         return np.stack([*rgb.transpose(2, 0, 1) / 255, *more], dtype=np.float32)[None]
 
-    jaw = np.zeros((1, 4, size, size), np.float32)
-    jaw[..., patch.rows, patch.columns] = planes(lower_teeth[..., :3], lower_teeth[..., 3])
     return {
         "photo": planes(photo),
         "above": planes(photo, mask_above, *shut_above.transpose(2, 0, 1)),
         "below": planes(photo, mask_below, *shut_below.transpose(2, 0, 1)),
         "inner": planes(inner, opacity, shows),
-        "jaw": jaw,
+        "jaw": planes(falls[..., :3], falls[..., 3]),
         "cavity": palette.cavity / 255,
         "tint": shade_tint(skin),
     }

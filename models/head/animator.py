@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
-from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, LID_EDGE, LIP_EDGE, SHADOW_ENDS, STATE, WHOLE
+from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, LID_EDGE, LIP_EDGE, STATE
 
 from .operators import around, as_planes, cut, framed, levels, upsample_window
 from .parallax import mix, soften, undone
@@ -109,16 +109,6 @@ def sample_layer(layer: Tensor, at: Tensor) -> Tensor:
     All of it stands in one long row, so that the layer is not copied for each of the batch.
     """
     return as_planes(sample(layer, at.flatten(1).view(1, 2, 1, -1)), at)
-
-
-def whole_in(mask: Tensor) -> Tensor:
-    """How far a pixel is the lid or lip itself, 0..1, not its edge."""
-    return ((mask - WHOLE) / (1 - WHOLE)).clamp(0, 1)
-
-
-def shadow_of(mask: Tensor, shade: Tensor) -> Tensor:
-    """What a lid's or a lip's shadow leaves of the light on what lies behind its edge."""
-    return 1 + ((WHOLE - mask) * SHADOW_ENDS).clamp(0, 1) * (shade - 1)
 
 
 def upsample(t: Tensor, size) -> Tensor:
@@ -224,23 +214,22 @@ class Animator(nn.Module):
             inside = [corner - window[0] for corner in part]
             places = upsample_window(layers, part, size) + cut(over, part).repeat(3, 1, 1, 1)
             upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
-            skin_below, mask_below, shut_below = sample_layer(below, places[2:4]).split([3, 1, 3])
-            depths, skin_above, shut_above = cavity, upper[:3], upper[4:]
-            whole = whole_in(upper[3:4])
+            skin_below, mask_below, shadow_below, shut_below = sample_layer(below, places[2:4]).split([3, 1, 3, 3])
+            skin_above, edge, shadow_above, shut_above = upper.split([3, 1, 3, 3])
+            depths = cavity
             if has_jaw:
                 lower = sample_layer(jaw, places[4:] - travel.view(2, -1, 1, 1))
                 depths = mix(cavity, lower[:3], lower[3:])
-                skin_above = mix(skin_above, shut_above, clean * whole)
-                skin_below = mix(skin_below, shut_below, shutting * whole_in(mask_below))
-                edge = (upper[3:4] - CLEAN_LIP * clean) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), clean)
+                skin_above = mix(skin_above, shut_above, clean)
+                skin_below = mix(skin_below, shut_below, shutting)
+                edge = (edge - CLEAN_LIP * clean) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), clean)
             else:
-                edge = (upper[3:4] - CLEAN_RIM * lash) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), lash)
                 darkened = torch.minimum(skin_above, shut_above)
-                skin_above = mix(skin_above, mix(darkened, shut_above, falling), lash * whole)
+                skin_above = mix(skin_above, mix(darkened, shut_above, falling), lash)
+                edge = (edge - CLEAN_RIM * lash) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), lash)
             mask_above = edge.clamp(0, 1)
             here = cut(light, inside)
-            hidden = mix(depths, behind[:3], behind[3:4]) * shadow_of(upper[3:4], shut_above)
-            hidden = hidden * shadow_of(mask_below, shut_below)
+            hidden = mix(depths, behind[:3], behind[3:4]) * shadow_above * shadow_below
             covered = mix(hidden, skin_below * here, mask_below)
             opened = mix(covered, skin_above * here, mask_above)
             open_now = (1 - mask_above) * (1 - mask_below) * (1 - behind[4:])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .eyes import paint_eyeballs, shut_lids
-from .layout import LID_EDGE, LIP_EDGE, SHADOW_ENDS, WHOLE
+from .layout import LID_EDGE, LIP_EDGE
 from .mouth import mouth_palette, mouth_patch, shut_lips
 from .own_mouth import own_mouth
 from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_lip, shade_tint
@@ -58,11 +58,11 @@ def paint_layers(
     inner = photo.copy()
     white, (upper_shadow, lower_shadow) = paint_eyeballs(inner, photo, landmarks, openings, seams, eye_distance)
     opacity = np.ones((size, size), np.float32)
-    skin = cheeks(photo, landmarks, eye_distance)
+    cheek = cheeks(photo, landmarks, eye_distance)
     lip = lower_lip(photo, landmarks, eye_distance)
     around = around_mouth(photo, landmarks, eye_distance)
-    palette = mouth_palette(photo, seams, openings, skin.mean(0), around, lip, white)
-    look = Look(palette.teeth, palette.gum, palette.tongue, light_direction(skin), blur_of(photo, landmarks))
+    palette = mouth_palette(photo, seams, openings, cheek.mean(0), around, lip, white)
+    look = Look(palette.teeth, palette.gum, palette.tongue, light_direction(cheek), blur_of(photo, landmarks))
     patch = mouth_patch(size, landmarks, seams, openings)
     at = Placement(turn, scale, jaw, landmarks[[78, 308], 0].mean(), landmarks[[13, 14], 1].mean())
     upper_teeth = upper_parts(parts, patch, at, look, patch.over(seams.upper_lip))
@@ -83,17 +83,12 @@ def paint_layers(
     patch.of(falls)[..., :3] = own.lower * lower_share + lower_teeth[..., :3] * covered
     patch.of(falls)[..., :3] /= np.maximum(patch.of(falls)[..., 3:], 1e-3)
 
-    # On lids and lips, the look of those that have shut; beside them, their shadows.
     shut_above, shut_below = shut_lids(photo, landmarks, openings, seams), photo.copy()
     patch.of(shut_below)[:], patch.of(shut_above)[:] = shut_lips(patch, photo, landmarks, seams, openings, eye_distance)
-    shut_above = np.where(mask_above[..., None] < WHOLE, upper_shadow, shut_above / 255)
-    shut_below = np.where(mask_below[..., None] < WHOLE, lower_shadow, shut_below / 255)
 
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
     shows = (np.maximum(on_lid * LID_EDGE, on_lip * LIP_EDGE) < 1) & (mask_below < 1)
-    inner[shows] = photo[shows]
-    for mask, shadow in ((mask_above, upper_shadow), (mask_below, lower_shadow)):
-        inner[shows] /= 1 + np.clip((WHOLE - mask[shows, None]) * SHADOW_ENDS, 0, 1) * (shadow[shows] - 1)
+    inner[shows] = photo[shows] / (upper_shadow[shows] * lower_shadow[shows])
     opacity[shows] = 1
     patch.of(opacity)[patch.of(shows)] = own.hangs[patch.of(shows)]
     falling = shows & (opacity < 1)
@@ -102,12 +97,15 @@ def paint_layers(
     def planes(rgb: np.ndarray, *more: np.ndarray) -> np.ndarray:
         return np.stack([*rgb.transpose(2, 0, 1) / 255, *more], dtype=np.float32)[None]
 
+    def skin(mask: np.ndarray, shadow: np.ndarray, shut: np.ndarray) -> np.ndarray:
+        return planes(photo, mask, *shadow.transpose(2, 0, 1), *shut.transpose(2, 0, 1) / 255)
+
     return {
         "photo": planes(photo),
-        "above": planes(photo, mask_above, *shut_above.transpose(2, 0, 1)),
-        "below": planes(photo, mask_below, *shut_below.transpose(2, 0, 1)),
+        "above": skin(mask_above, upper_shadow, shut_above),
+        "below": skin(mask_below, lower_shadow, shut_below),
         "inner": planes(inner, opacity, shows),
         "jaw": planes(falls[..., :3], falls[..., 3]),
         "cavity": palette.cavity / 255,
-        "tint": shade_tint(skin),
+        "tint": shade_tint(cheek),
     }

@@ -13,12 +13,13 @@ from .seams import Seams
 
 RIMS = 0.22, 0.16  # of the gap, at the upper and the lower lip: what lies in a lip's shadow, gum between teeth among it
 FALLEN_RIM = 0.01  # eye distances: the same at the lower lip, where no upper teeth reach it
-DARKEST_RIM, DARK = 0.2, 12.0  # of what goes on under it; grey levels added on both sides
+DARKEST_RIM = 0.2  # of what goes on under it
 SHUT_SHADOW, SHADOW_REACH = (0.3, 0.65), 0.045  # of shut lips as they part: light left at either, eye distances
 TOOTH, GOES_ON = 0.17, (0.02, 0.05)  # eye distances: how high a tooth is, how far it goes on under the lower lip
 FALLS, UNDER_TEETH = 0.01, 0.06  # eye distances of what falls with the jaw: its least height; how far above it goes on
 # Eye distances under the lower lip: until where lower teeth that the photo shows go over into gum, and that into shade.
 INTO_GUM, GUM_ENDS, GUM_SHADE, SIDES = 0.07, 0.22, 0.75, 0.35
+MIDDLE, PARTLY = 0.25, (0.3, 0.5)  # of the mouth's width; of the middle: if so much falls, nothing does, all does
 AS_BRIGHT = 0.45, 0.7  # as teeth: what lies on the lower lip, if it is none of them, if it is
 
 
@@ -92,7 +93,9 @@ def own_mouth(
     across = (x > x0) & (x < x1)
     within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
     bite = patch.over(bite_line(image, seams, openings)) if has > 0 else lower
-    falls = has * np.clip((lower - rim - bite) / (FALLS * eye_distance), 0, 1) * within
+    falls = np.clip((lower - rim - bite) / (FALLS * eye_distance), 0, 1) * within
+    middle = np.abs(x - (x0 + x1) / 2) < MIDDLE * w  # corners alone are dark anyway
+    falls *= has * np.clip((falls[middle].mean() - PARTLY[0]) / np.ptp(PARTLY), 0, 1)
     # What falls is dark or ends by itself, in no shadow of the lower lip's.
     rims = RIMS[0] * gap, RIMS[1] * gap + falls * (np.minimum(RIMS[1] * gap, FALLEN_RIM * eye_distance) - RIMS[1] * gap)
     top, bottom = upper + rim + rims[0], lower - rim - rims[1]
@@ -100,7 +103,7 @@ def own_mouth(
     colour = patch.sample(image, x, nearest)
     blurred = cv2.GaussianBlur(colour, (0, 0), 1.2 * patch.size / 512)
     colour = np.where((np.abs(nearest - y) > pixel)[..., None], blurred, colour)
-    shade = ((patch.of(image) + DARK) / (colour + DARK)).clip(DARKEST_RIM, 1)
+    shade = (patch.of(image) / np.maximum(colour, 1)).clip(DARKEST_RIM, 1)
     shadows = []
     for darkest, beyond, edge in zip(SHUT_SHADOW, (top - y, y - bottom), (y - upper, lower - y), strict=True):
         under = across & (beyond > 0) & (edge > -3 * pixel)
@@ -115,8 +118,7 @@ def own_mouth(
     fallen = np.where((y < bite)[..., None], patch.sample(image, x, np.maximum(bite, top)), colour)
     # Lower teeth that the photo shows go on as gum, none that it does not stand in what it shows.
     on_lip = patch.sample(image, x, bottom)[0].mean(-1)
-    inside = np.abs(x[0] - (x0 + x1) / 2) < 0.25 * w
-    bright = float(np.clip((on_lip[inside].mean() / teeth.mean() - AS_BRIGHT[0]) / np.ptp(AS_BRIGHT), 0, 1))
+    bright = float(np.clip((on_lip[middle[0]].mean() / teeth.mean() - AS_BRIGHT[0]) / np.ptp(AS_BRIGHT), 0, 1))
     aside = smoothstep(np.minimum(x - x0, x1 - x) / (SIDES * w))
     deep = gum * (1 - GUM_SHADE * smoothstep(past / GUM_ENDS))[..., None] * aside[..., None]
     fallen += smoothstep(past / INTO_GUM)[..., None] * (deep - fallen)

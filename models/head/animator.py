@@ -226,7 +226,7 @@ class Animator(nn.Module):
             else:
                 darkened = torch.minimum(skin_above, shut_above)
                 skin_above = mix(skin_above, mix(darkened, shut_above, falling), lash)
-                edge = (edge - CLEAN_RIM * lash) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), lash)
+                edge = (edge - CLEAN_RIM * falling) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), falling)
             mask_above = edge.clamp(0, 1)
             here = cut(light, inside)
             hidden = mix(depths, behind[:3], behind[3:4]) * shadow_above * shadow_below

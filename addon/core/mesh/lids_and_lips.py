@@ -30,7 +30,8 @@ OVERLAP = 0.05  # of the gap that the upper lid falls beyond the lower one, plus
 OVERLAP_PX = 2.0
 LASH_BAND = 0.22  # share of the way from lid margin to brow that travels whole, lashes and all
 LID_REACH = 1.0
-BLINK, SMILE, LIPS_PART, JAW_DROP = (UNITS.index(u) for u in ("AU45", "AU12", "AU25", "AU26"))
+OPEN_EYE, LEAST_RAISED = 0.25, 0.4  # height over width; of AU05
+BLINK, RAISER, SMILE, LIPS_PART, JAW_DROP = (UNITS.index(u) for u in ("AU45", "AU05", "AU12", "AU25", "AU26"))
 WIDEST_MOUTH = 0.87  # eye distances, without a smile: .81 +- .06 of 19 people
 MOST_BEYOND = 0.7  # of AU12's own motion
 LIP_SHARES = (0.2, 0.8)  # of a gap that either lip closes, so that they meet on a line between the mouth's corners
@@ -43,7 +44,8 @@ LEAST_PARTED_SHUT = 0.08  # the same where lips meet and only their smile going 
 
 
 def set_blink(fields: Fields, landmarks: np.ndarray, openings: Openings, scale: float, size: int) -> None:
-    """Replaces AU45's motion near the eyes, in place: each column of the opening closes its own gap."""
+    """Replaces AU45's motion near the eyes, in place: each column of the opening closes its own gap. AU05's is less for
+    eyes that a smile or the sun narrows: what holds such lids lets no eye stare."""
     x, y = grid(GRID)
     k = to_depth_units(fields.depth.mean(0), scale)
     for (x0, x1), up, low, brow in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, LOWER_BROWS, strict=True):
@@ -62,6 +64,8 @@ def set_blink(fields: Fields, landmarks: np.ndarray, openings: Openings, scale: 
         for motion, dy in ((fields.above[BLINK], falls), (fields.below[BLINK], -rises)):
             motion *= 1 - near
             motion[1] += near * dy
+        open_wide = gap.max() / (OPEN_EYE * w)
+        fields.above[RAISER] *= 1 - near * (1 - np.clip(open_wide, LEAST_RAISED, 1))
 
 
 def smile_beyond(

@@ -12,8 +12,8 @@ from .patch import Patch
 from .seams import Seams
 
 RIMS = 0.22, 0.16  # of the gap, at the upper and the lower lip: what lies in a lip's shadow, gum between teeth among it
-FALLEN_RIM = 0.01  # eye distances: the same at the lower lip, where no upper teeth reach it
-DARKEST_RIM = 0.2  # of what goes on under it
+ENDING_RIM = 0.01  # eye distances: the same at the lower lip, where no upper teeth reach it
+DARKEST_RIM, DARKEST_ENDING = 0.2, 0.6  # of what goes on under it; where no teeth reach the lower lip
 SHUT_SHADOW, SHADOW_REACH = (0.3, 0.65), 0.045  # of shut lips as they part: light left at either, eye distances
 TOOTH, GOES_ON = 0.17, (0.02, 0.05)  # eye distances: how high a tooth is, how far it goes on under the lower lip
 FALLS, UNDER_TEETH = 0.01, 0.06  # eye distances of what falls with the jaw: its least height; how far above it goes on
@@ -93,37 +93,39 @@ def own_mouth(
     across = (x > x0) & (x < x1)
     within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
     bite = patch.over(bite_line(image, seams, openings)) if has > 0 else lower
-    falls = np.clip((lower - rim - bite) / (FALLS * eye_distance), 0, 1) * within
+    ends = np.clip((lower - rim - bite) / (FALLS * eye_distance), 0, 1) * within
     middle = np.abs(x - (x0 + x1) / 2) < MIDDLE * w  # corners alone are dark anyway
-    falls *= has * np.clip((falls[middle].mean() - PARTLY[0]) / np.ptp(PARTLY), 0, 1)
-    # What falls is dark or ends by itself, in no shadow of the lower lip's.
-    rims = RIMS[0] * gap, RIMS[1] * gap + falls * (np.minimum(RIMS[1] * gap, FALLEN_RIM * eye_distance) - RIMS[1] * gap)
+    ends *= has * np.clip((ends[middle].mean() - PARTLY[0]) / np.ptp(PARTLY), 0, 1)
+    # Where upper teeth end in sight, what lies under them is dark of itself, in no shadow of the lower lip's.
+    rims = RIMS[0] * gap, RIMS[1] * gap + ends * (np.minimum(RIMS[1] * gap, ENDING_RIM * eye_distance) - RIMS[1] * gap)
     top, bottom = upper + rim + rims[0], lower - rim - rims[1]
     nearest = np.clip(y, top, np.maximum(bottom, top))
     colour = patch.sample(image, x, nearest)
     blurred = cv2.GaussianBlur(colour, (0, 0), 1.2 * patch.size / 512)
     colour = np.where((np.abs(nearest - y) > pixel)[..., None], blurred, colour)
-    shade = (patch.of(image) / np.maximum(colour, 1)).clip(DARKEST_RIM, 1)
+    shade = patch.of(image) / np.maximum(colour, 1)
     shadows = []
-    for darkest, beyond, edge in zip(SHUT_SHADOW, (top - y, y - bottom), (y - upper, lower - y), strict=True):
+    deepest = DARKEST_RIM, DARKEST_RIM + (DARKEST_ENDING - DARKEST_RIM) * ends[..., None]
+    edges = (top - y, y - bottom), (y - upper, lower - y)
+    for darkest, least, beyond, edge in zip(SHUT_SHADOW, deepest, *edges, strict=True):
         under = across & (beyond > 0) & (edge > -3 * pixel)
         faint = darkest + (1 - darkest) * smoothstep(edge / (SHADOW_REACH * eye_distance))
-        shadows.append(np.where(under[..., None], shade, 1) ** has * np.where(across, faint, 1)[..., None] ** (1 - has))
-    # Teeth that end in sight nowhere go on under the lip.
-    reach = np.clip(TOOTH - gap / eye_distance, *GOES_ON) * (1 - 0.9 * falls.max())
+        rim = np.where(under[..., None], shade.clip(least, 1), 1)
+        shadows.append(rim**has * np.where(across, faint, 1)[..., None] ** (1 - has))
+    # Nothing goes on under the lip where teeth end above it.
+    reach = np.clip(TOOTH - gap / eye_distance, *GOES_ON) * (1 - 0.9 * ends.max())
     past = (y - lower) / eye_distance
     below = np.clip(1.6 - past / reach, 0, 1)
     above = np.clip(1 - 0.5 * (upper - y) / (0.08 * eye_distance), 0.3, 1)
+    # Lower teeth that the photo shows fall with the jaw and go on as gum, and none are painted before them.
+    on_lip = patch.sample(image, x, bottom)[0].mean(-1)
+    falls = ends * np.clip((on_lip[middle[0]].mean() / teeth.mean() - AS_BRIGHT[0]) / np.ptp(AS_BRIGHT), 0, 1)
     hangs = 1 - falls * np.clip((y - bite) / (1.5 * pixel), 0, 1)
     fallen = np.where((y < bite)[..., None], patch.sample(image, x, np.maximum(bite, top)), colour)
-    # Lower teeth that the photo shows go on as gum, none that it does not stand in what it shows.
-    on_lip = patch.sample(image, x, bottom)[0].mean(-1)
-    bright = float(np.clip((on_lip[middle[0]].mean() / teeth.mean() - AS_BRIGHT[0]) / np.ptp(AS_BRIGHT), 0, 1))
     aside = smoothstep(np.minimum(x - x0, x1 - x) / (SIDES * w))
     deep = gum * (1 - GUM_SHADE * smoothstep(past / GUM_ENDS))[..., None] * aside[..., None]
     fallen += smoothstep(past / INTO_GUM)[..., None] * (deep - fallen)
-    goes_on = np.clip(1.6 - past / GOES_ON[1], bright, 1)
-    falling = falls * goes_on * smoothstep(1 - (bite - y) / (UNDER_TEETH * eye_distance))
+    falling = falls * smoothstep(1 - (bite - y) / (UNDER_TEETH * eye_distance))
     painted = np.where((falls > 0) & (past < 0), 0.0, 1.0)
     return OwnMouth(
         colour * above[..., None], has * within * below * hangs, fallen, falling, painted, hangs, has, np.stack(shadows)

@@ -202,7 +202,7 @@ class Animator(nn.Module):
         travel = scale * (turn @ (change @ jaw_travel)[..., None])[:, :2, 0].t()
         # What moves with a lid or a lip is its shadow on what lies behind. A lid that moves far has the look of a shut
         # one, a raised one of that its lashes' darkness alone.
-        falling = (2 * (change[:, BLINK] - 0.1)).clamp(0, 1).view(1, -1, 1, 1)
+        falling = (1.5 * (change[:, BLINK] - 0.1)).clamp(0, 1).view(1, -1, 1, 1)
         lash = torch.maximum(falling, (4 * (change[:, LID_RAISER] - 0.15)).clamp(0, 1).view(1, -1, 1, 1))
         parted = (10 * (source[AT_UNITS.start + LIPS_PART] - 0.1)).clamp(0, 1)
         shutting = ((-4 * seal).clamp(0, 1) * parted).view(1, -1, 1, 1)

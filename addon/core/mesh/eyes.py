@@ -1,4 +1,4 @@
-"""Eyeballs under the lids, and the lash line of a lid that falls."""
+"""Eyeballs, also under the lids, the lids' shadows on them, and how lids look that have fallen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SKIN_ABOVE = 0.15  # of the way from lid to brow: where lashes end
 FULL, ENDS = 0.4, 0.85  # of it: how far up a shut lid's own skin replaces what is darker
 SOFT_SKIN = 0.15  # of its brightness: from there on it counts as darker
 SKIN_BLUR = 0.12  # of the eye's width
-LIT_LID, MOST_LIT = 0.8, 1.5  # a shut lid's brightness: of the skin under the eye at least, of its own at most
+LIT_LID, MOST_LIT = 0.75, 1.35  # a shut lid's brightness: of the skin under the eye at least, of its own at most
 LASH_LINE, LIGHTEST_LASH = 0.045, 160  # of the eye's width; grey level
 EVEN = 0.04  # of the eye's width: the light is evened out along the lid, since no iris is quite where it is read
 
@@ -124,9 +124,13 @@ def shut_lids(image: np.ndarray, landmarks: np.ndarray, openings, seams: Seams) 
         height = np.maximum(upper - curve(landmarks, brows, x), LEAST_LID * w)
         above, below = (upper - y) / height, (y - lower) / w
         skin, skin_light = _skin(own, light, (above > SKIN_ABOVE) & (above < ENDS), w / pixel)
-        _, cheek_light = _skin(own, light, (below > 0.2) & (below < 0.5), w / pixel)
-        brighter = np.clip(LIT_LID * cheek_light / skin_light, 1, MOST_LIT)
-        skin, skin_light = skin * brighter[..., None], skin_light * brighter
+        cheek, cheek_light = _skin(own, light, (below > 0.2) & (below < 0.5), w / pixel)
+        lit = np.clip(LIT_LID * cheek_light / skin_light, 1, MOST_LIT)
+        # Skin in shade is redder than in light, bags under eyes are bluer than lids: the lid has a hue between them.
+        skin_light = skin_light * lit
+        bluer = np.clip((lit - 1) / (MOST_LIT - 1), 0, 1) / 2
+        skin = skin * lit[..., None]
+        skin += bluer[..., None] * (cheek * (skin_light / cheek_light)[..., None] - skin)
         share = smoothstep((ENDS - above) / (ENDS - FULL)) * smoothstep((skin_light - light) / (SOFT_SKIN * skin_light))
         share = share * smoothstep((np.minimum(x - x0, x1 - x) / w + 0.1) / 0.2)
         lid = own + share[..., None] * (skin - own)

@@ -70,13 +70,14 @@ def paint_layers(
     own = own_mouth(patch, photo, seams, openings, eye_distance, palette.teeth, palette.gum)
     # The upper lip is the layer below's, the lower lip the one's above.
     patch.of(lower_shadow)[:], patch.of(upper_shadow)[:] = own.shadows
-    teeth, share = upper_teeth[..., 3], own.upper_share
+    # Painted upper teeth go on from those that the photo shows under the lip alone.
+    above_lip, share = patch.y < patch.over(seams.upper_lip), own.upper_share
+    teeth = upper_teeth[..., 3] * np.maximum(above_lip, 1 - own.has)
     behind = palette.cavity * (1 - teeth[..., None]) + upper_teeth[..., :3] * teeth[..., None]
     patch.of(inner)[:] = own.upper * share[..., None] + behind * (1 - share[..., None])
-    above_lip = patch.y < patch.over(seams.upper_lip)
     # Upper teeth keep light from the tongue, ever less of it further down.
     depth = DARK_UNDER * np.exp(-np.maximum(patch.y - patch.over(seams.lower_lip), 0) / (UNDER_TEETH * eye_distance))
-    patch.of(opacity)[:] = np.maximum.reduce([teeth * np.maximum(above_lip, 1 - own.has), share, depth * own.hangs])
+    patch.of(opacity)[:] = np.maximum.reduce([teeth, share, depth * own.hangs])
     falls, lower_share = np.zeros((size, size, 4), np.float32), own.lower_share[..., None]
     covered = lower_teeth[..., 3:] * (own.painted[..., None] * (1 - lower_share))
     patch.of(falls)[..., 3:] = lower_share + covered

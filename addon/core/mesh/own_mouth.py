@@ -19,8 +19,10 @@ TOOTH, GOES_ON = 0.17, (0.02, 0.05)  # eye distances: how high a tooth is, how f
 FALLS, UNDER_TEETH = 0.01, 0.06  # eye distances of what falls with the jaw: its least height; how far above it goes on
 # Eye distances under the lower lip: until where lower teeth that the photo shows go over into gum, and that into shade.
 INTO_GUM, GUM_ENDS, GUM_SHADE, SIDES = 0.07, 0.22, 0.75, 0.35
-MIDDLE, PARTLY = 0.25, (0.3, 0.5)  # of the mouth's width; of the middle: if so much falls, nothing does, all does
-AS_BRIGHT = 0.45, 0.7  # as teeth: what lies on the lower lip, if it is none of them, if it is
+MIDDLE, PARTLY = 0.25, (0.3, 0.5)  # of the mouth's width; of the middle: if so much is dark, no teeth end, all do
+MOST, WIDE = 0.35, (0.65, 0.8)  # the same of what falls
+DARK_BITE = -0.7, -0.55  # of the brightness of teeth: lighter lines are no gap
+AS_BRIGHT = 0.4, 0.5  # as teeth: what lies on the lower lip, if it is none of them, if it is
 
 
 STEPS, HEIGHTS = 41, 24
@@ -94,8 +96,10 @@ def own_mouth(
     within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
     bite = patch.over(bite_line(image, seams, openings)) if has > 0 else lower
     ends = np.clip((lower - rim - bite) / (FALLS * eye_distance), 0, 1) * within
-    middle = np.abs(x - (x0 + x1) / 2) < MIDDLE * w  # corners alone are dark anyway
-    ends *= has * np.clip((ends[middle].mean() - PARTLY[0]) / np.ptp(PARTLY), 0, 1)
+    middle, most = (np.abs(x[0] - (x0 + x1) / 2) < k * w for k in (MIDDLE, MOST))  # corners alone are dark anyway
+    on_teeth, on_bite = (patch.sample(image, x, at)[0].mean(-1)[middle] for at in (upper + 0.4 * gap, bite))
+    dark = on_bite.mean() / max(np.percentile(on_teeth, 70), 1)
+    ends *= has * _between(ends[:, middle].mean(), PARTLY) * _between(-dark, DARK_BITE)
     # Where upper teeth end in sight, what lies under them is dark of itself, in no shadow of the lower lip's.
     rims = RIMS[0] * gap, RIMS[1] * gap + ends * (np.minimum(RIMS[1] * gap, ENDING_RIM * eye_distance) - RIMS[1] * gap)
     top, bottom = upper + rim + rims[0], lower - rim - rims[1]
@@ -118,8 +122,8 @@ def own_mouth(
     below = np.clip(1.6 - past / reach, 0, 1)
     above = np.clip(1 - 0.5 * (upper - y) / (0.08 * eye_distance), 0.3, 1)
     # Lower teeth that the photo shows fall with the jaw and go on as gum, and none are painted before them.
-    on_lip = patch.sample(image, x, bottom)[0].mean(-1)
-    falls = ends * np.clip((on_lip[middle[0]].mean() / teeth.mean() - AS_BRIGHT[0]) / np.ptp(AS_BRIGHT), 0, 1)
+    on_lip = patch.sample(image, x, bottom)[0].mean(-1)[middle].mean() / teeth.mean()
+    falls = ends * _between(on_lip, AS_BRIGHT) * _between(ends[:, most].mean(), WIDE)
     hangs = 1 - falls * np.clip((y - bite) / (1.5 * pixel), 0, 1)
     fallen = np.where((y < bite)[..., None], patch.sample(image, x, np.maximum(bite, top)), colour)
     aside = smoothstep(np.minimum(x - x0, x1 - x) / (SIDES * w))
@@ -130,3 +134,8 @@ def own_mouth(
     return OwnMouth(
         colour * above[..., None], has * within * below * hangs, fallen, falling, painted, hangs, has, np.stack(shadows)
     )
+
+
+def _between(value: float, limits: tuple[float, float]) -> float:
+    """0 at the first limit, 1 at the second."""
+    return float(np.clip((value - limits[0]) / np.ptp(limits), 0, 1))

@@ -26,7 +26,7 @@ PARTED = 0.25  # of AU25, at least, from a mouth that counts as open
 SHAPES = {
     "photo": (1, 3, "S", "S"),
     "above": (1, 10, "S", "S"),
-    "below": (1, 10, "S", "S"),
+    "below": (1, 7, "S", "S"),
     "crease_map": (1, 1, "S", "S"),
     "inner": (1, 5, "S", "S"),
     "jaw": (1, 4, "S", "S"),

@@ -214,18 +214,17 @@ class Animator(nn.Module):
             inside = [corner - window[0] for corner in part]
             places = upsample_window(layers, part, size) + cut(over, part).repeat(3, 1, 1, 1)
             upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
-            skin_below, mask_below, shadow_below, shut_below = sample_layer(below, places[2:4]).split([3, 1, 3, 3])
-            skin_above, edge, shadow_above, shut_above = upper.split([3, 1, 3, 3])
+            skin_below, mask_below, shadow_below = sample_layer(below, places[2:4]).split([3, 1, 3])
+            skin_above, edge, shadow_above, shut = upper.split([3, 1, 3, 3])
             depths = cavity
             if has_jaw:
                 lower = sample_layer(jaw, places[4:] - travel.view(2, -1, 1, 1))
                 depths = mix(cavity, lower[:3], lower[3:])
-                skin_above = mix(skin_above, shut_above, clean)
-                skin_below = mix(skin_below, shut_below, shutting)
+                skin_above = mix(skin_above, shut, clean)
                 edge = (edge - CLEAN_LIP * clean) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), clean)
             else:
-                darkened = torch.minimum(skin_above, shut_above)
-                skin_above = mix(skin_above, mix(darkened, shut_above, falling), lash)
+                darkened = torch.minimum(skin_above, shut)
+                skin_above = mix(skin_above, mix(darkened, shut, falling), lash)
                 edge = (edge - CLEAN_RIM * falling) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), falling)
             mask_above = edge.clamp(0, 1)
             here = cut(light, inside)

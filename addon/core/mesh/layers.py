@@ -6,7 +6,7 @@ import numpy as np
 
 from .eyes import paint_eyeballs, shut_lids
 from .layout import LID_EDGE, LIP_EDGE
-from .mouth import mouth_palette, mouth_patch, shut_lips
+from .mouth import mouth_palette, mouth_patch, shut_lip
 from .own_mouth import own_mouth
 from .photo_look import around_mouth, blur_of, cheeks, light_direction, lower_lip, shade_tint
 from .seams import Seams
@@ -84,8 +84,8 @@ def paint_layers(
     patch.of(falls)[..., :3] = own.lower * lower_share + lower_teeth[..., :3] * covered
     patch.of(falls)[..., :3] /= np.maximum(patch.of(falls)[..., 3:], 1e-3)
 
-    shut_above, shut_below = shut_lids(photo, landmarks, openings, seams), photo.copy()
-    patch.of(shut_below)[:], patch.of(shut_above)[:] = shut_lips(patch, photo, landmarks, seams, openings, eye_distance)
+    shut = shut_lids(photo, landmarks, openings, seams)
+    patch.of(shut)[:] = shut_lip(patch, photo, landmarks, seams, openings, eye_distance)
 
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
     shows = (np.maximum(on_lid * LID_EDGE, on_lip * LIP_EDGE) < 1) & (mask_below < 1)
@@ -98,13 +98,10 @@ def paint_layers(
     def planes(rgb: np.ndarray, *more: np.ndarray) -> np.ndarray:
         return np.stack([*rgb.transpose(2, 0, 1) / 255, *more], dtype=np.float32)[None]
 
-    def skin(mask: np.ndarray, shadow: np.ndarray, shut: np.ndarray) -> np.ndarray:
-        return planes(photo, mask, *shadow.transpose(2, 0, 1), *shut.transpose(2, 0, 1) / 255)
-
     return {
         "photo": planes(photo),
-        "above": skin(mask_above, upper_shadow, shut_above),
-        "below": skin(mask_below, lower_shadow, shut_below),
+        "above": planes(photo, mask_above, *upper_shadow.transpose(2, 0, 1), *shut.transpose(2, 0, 1) / 255),
+        "below": planes(photo, mask_below, *lower_shadow.transpose(2, 0, 1)),
         "inner": planes(inner, opacity, shows),
         "jaw": planes(falls[..., :3], falls[..., 3]),
         "cavity": palette.cavity / 255,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .layout import OUTER_LOWER_LIP, OUTER_UPPER_LIP, curve, smoothstep
+from .layout import OUTER_LOWER_LIP, curve, smoothstep
 from .patch import Patch
 from .seams import Seams
 
@@ -17,7 +17,7 @@ LIT_LIP, LIT_AROUND = 0.72, 0.95  # of the cheeks' brightness: lip, and skin aro
 DARKEST_MOUTH = 0.7  # of it: a mouth in shadow
 OWN_PIXELS = 30
 LIP_INSET, OF_LIP = 0.035, 0.35  # eye distances, of a lip's height: where it shows no teeth
-LIP_LINE, LINE_DARK = 0.014, ((0.55, 0.7, 0.7), (0.3, 0.4, 0.4))  # eye distances; of RGB gone, upper and lower lip
+LIP_LINE, LINE_DARK = 0.014, (0.4, 0.5, 0.5)  # eye distances; of RGB gone
 LINE_ENDS = 0.08  # of the mouth's width
 GREENEST = 0.92  # of a tooth's red: a tint taken from skin makes them no greener
 
@@ -82,23 +82,16 @@ def mouth_patch(size: int, landmarks: np.ndarray, seams: Seams, openings) -> Pat
     return Patch.around(size, x0 - 0.15 * w, x1 + 0.15 * w, top, level.max() + 0.75 * w)
 
 
-def shut_lips(patch: Patch, image: np.ndarray, landmarks: np.ndarray, seams: Seams, openings, eye_distance: float):
-    """The upper and the lower lip as they look when parted lips have shut: RGB [2,h,w,3]. In their edges, where
-    landmarks leave some teeth, the lips' own colours go on, and a dark line lies where they meet."""
+def shut_lip(patch: Patch, image: np.ndarray, landmarks: np.ndarray, seams: Seams, openings, eye_distance: float):
+    """The lower lip as it looks when parted lips have shut: RGB [h,w,3]. In its edge, where landmarks leave some teeth,
+    its own colours go on, and a dark line lies where it meets the other."""
     x, y = patch.x, patch.y
     x0, x1 = openings.mouth
     ends = smoothstep(np.minimum(x - x0, x1 - x) / (LINE_ENDS * (x1 - x0)))[..., None]
-    own = patch.of(image)
-    lips = []
-    for edge, outer, sign, dark in (
-        (seams.upper_lip, OUTER_UPPER_LIP, -1, LINE_DARK[0]),
-        (seams.lower_lip, OUTER_LOWER_LIP, 1, LINE_DARK[1]),
-    ):
-        edge = patch.over(edge)
-        thick = np.maximum(sign * (curve(landmarks, outer, x) - edge), 0)
-        inset = np.minimum(LIP_INSET * eye_distance, OF_LIP * thick)
-        beyond = sign * (y - edge)  # on the lip, from its edge on
-        lip = patch.sample(image, x, edge + sign * np.maximum(beyond, inset))
-        line = np.exp(-((np.maximum(beyond, 0) / (LIP_LINE * eye_distance)) ** 2))[..., None]
-        lips.append(own + ends * (lip * (1 - line * np.float32(dark)) - own))
-    return lips
+    own, edge = patch.of(image), patch.over(seams.lower_lip)
+    thick = np.maximum(curve(landmarks, OUTER_LOWER_LIP, x) - edge, 0)
+    inset = np.minimum(LIP_INSET * eye_distance, OF_LIP * thick)
+    on_lip = np.maximum(y - edge, 0)
+    lip = patch.sample(image, x, edge + np.maximum(on_lip, inset))
+    line = np.exp(-((on_lip / (LIP_LINE * eye_distance)) ** 2))[..., None]
+    return own + ends * (lip * (1 - line * np.float32(LINE_DARK)) - own)

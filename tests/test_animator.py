@@ -1,18 +1,21 @@
 """The default generator's animator: rest is the photo, sliders move the picture smoothly and the way FACS says, as the
 project's own face reader sees it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from portraits import portrait_path
 
 from addon.core.attributes import INDEX, NAMES, target, vector
 from addon.core.faces import FaceReader, cut, read_photo, unit_readings
-from addon.core.mesh.layout import GRID, STATE
+from addon.core.mesh.layout import GRID, LOWER_BROWS, LOWER_LIDS, STATE
 from addon.core.pack import ANIMATOR, find_pack
 from addon.core.session import OUTPUTS, Generator
 
 PAINTINGS = ("mona_lisa", "raphael")
 SMILING = ("114", "186")  # as seen by eye
+DEEP_SET, LAUGHING = ("026", "092", "204"), ("074", "102", "156")  # eyes under low brows; lower teeth to be seen
 READER = 0.01  # eye distances by which landmarks of nearly the same picture wander
 MOUTH = {"AU25": 1, "AU26": 1}
 
@@ -128,6 +131,41 @@ def test_blink_closes_the_eyes(seen, large):
     lids = [measure(seen(large, {"AU45": w}), large)["lids"] for w in (0, 0.33, 0.67, 1)]
     # Landmarks of lids that touch still lie apart.
     assert max(np.diff(lids)) < READER and lids[0] > 0.1 and lids[-1] < 0.3 * lids[0]
+
+
+def test_shut_lids_are_skin_above_a_fine_line(generator, reader, shared):
+    """No bar of eye pixels along the lid's edge, no fold nor brow drawn out over it."""
+    for name in DEEP_SET:
+        photo = read_photo(shared / "portraits" / "people" / f"{name}.jpg")
+        source = generator.encode(photo, reader.face(photo), 512)
+        points = source.crop.to_crop(source.face.landmarks)[:, :2]
+        grey = generator.crop_frame(source, asked(source, {"AU45": 1})).mean(2)
+        for lower, brow, (right, left) in zip(LOWER_LIDS, LOWER_BROWS, ((33, 133), (362, 263)), strict=True):
+            wide = np.linalg.norm(points[right] - points[left])
+            middle, above = points[list(lower[3:6])].mean(0), points[list(brow[1:4])].mean(0)
+            (x, bottom), top = middle, above[1]
+            columns = slice(int(x - 0.12 * wide), int(x + 0.12 * wide))
+            cheek = np.median(grey[int(bottom + 0.25 * wide) : int(bottom + 0.4 * wide), columns])
+            eye = np.median(grey[int(0.5 * (top + bottom)) : int(bottom + 0.1 * wide), columns], axis=1)
+            dark = eye < 0.6 * cheek
+            assert dark.sum() < 0.1 * wide, name
+            assert np.median(eye[: int(0.6 * len(eye))]) > 0.65 * cheek, name
+
+
+def test_lower_teeth_that_a_photo_shows_fall_with_the_jaw(generator, reader, shared):
+    """Between wide open lips stand two rows of teeth, not a third one that the head kept."""
+    for name in LAUGHING:
+        photo = read_photo(shared / "portraits" / "people" / f"{name}.jpg")
+        source = generator.encode(photo, reader.face(photo), 512)
+        wide = generator.crop_frame(source, asked(source, MOUTH))
+        points = source.crop.to_crop(
+            reader.face(replace(photo, pixels=generator.frame(source, asked(source, MOUTH)))).landmarks
+        )
+        (x, top), bottom = points[13, :2], points[14, 1]
+        inside = wide[int(top) + 2 : int(bottom) - 2, int(x) - 5 : int(x) + 5].mean(1)
+        pale = (inside.mean(1) > 0.55 * np.percentile(inside.mean(1), 95)) & (inside[:, 1] > 0.75 * inside[:, 0])
+        rows = np.flatnonzero(np.diff(np.r_[0, pale.astype(int)]) == 1)
+        assert len(rows) <= 2, name
 
 
 def test_mouth_corners_and_brows_move_as_facs_says(seen, large):

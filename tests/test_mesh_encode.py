@@ -25,7 +25,7 @@ READ_AGAIN = 0.06  # the reader's landmarks of a mirrored or turned photo differ
 PARTED = 0.25  # of AU25, at least, from a mouth that counts as open
 SHAPES = {
     "photo": (1, 3, "S", "S"),
-    "above": (1, 7, "S", "S"),
+    "above": (1, 10, "S", "S"),
     "below": (1, 7, "S", "S"),
     "crease_map": (1, 1, "S", "S"),
     "inner": (1, 5, "S", "S"),
@@ -307,7 +307,7 @@ def test_dark_rims_of_the_teeth_a_photo_shows_go_with_the_lips(generator, read, 
         source = generator.encode(*read(name, shared / "portraits" / "people"), 512)
         state, points = source.state, source.crop.to_crop(read(name)[1].landmarks)
         photo, behind, shows = state["photo"][0], state["inner"][0, :3], state["inner"][0, 4] > 0
-        shadow = state["below"][0, 4:] * state["above"][0, 4:]
+        shadow = state["below"][0, 4:7] * state["above"][0, 4:7]
         np.testing.assert_allclose((behind * shadow)[:, shows], photo[:, shows], atol=1e-5)
         (x, top), bottom = points[13, :2], points[14, 1]
         y, columns = np.arange(512)[:, None], np.abs(np.arange(512) - x) < 15

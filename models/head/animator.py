@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from addon.core.attributes import AT_GAZE, AT_POSE, AT_UNITS, NAMES, UNITS
-from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, LIP_EDGE, STATE
+from addon.core.mesh.layout import CAMERA_DISTANCE, GRID, LID_EDGE, LIP_EDGE, STATE
 
 from .operators import around, as_planes, cut, framed, levels, upsample_window
 from .parallax import mix, soften, undone
@@ -25,14 +25,16 @@ WINDOW = ((0.20, 0.18), (0.82, 0.82))
 NODE_WINDOW = ((25, 22), (106, 106))  # nodes that its pixels lie between
 AROUND = 2.0  # nodes: how far beside what a window's nodes show edges and softness may reach
 BLINK, LID_RAISER, LID_TIGHTENER = (UNITS.index(u) for u in ("AU45", "AU05", "AU07"))
+OPENERS = [UNITS.index(u) for u in ("AU16", "AU25", "AU26")]
 LIPS_PART, SMILE = (UNITS.index(u) for u in ("AU25", "AU12"))
 # Of pitch, yaw, roll: what is added to a turn, since the taper takes it away, as readers see it; nothing at a full one.
 TURN_GAINS = (0.08, 0.25, 0.0)
 FULL_TURN = 0.6
 SIDE = 0.2  # sine of a turn from which on a side wholly hides or is revealed
 DARKEST = 0.4  # of light
-CLEAN_RIM = 0.35  # of the upper lid's soft edge that goes as it falls: light of the eye lies in it, as beads
+CLEAN_RIM = 0.65  # of the upper lid's edge that goes as it falls: pixels of the eye lie in it
 CLEAN_LIP = 0.85  # of the lower lip's, as parted lips shut: teeth lie in it and would lie on the upper lip
+CLEAN_PARTED = 0.85  # of what is done to shut lips: to lips that part further
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
 LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
@@ -198,28 +200,35 @@ class Animator(nn.Module):
 
         layers = planes(torch.cat([at_above - jumps, at_below - jumps, at_eyes - jumps], 1))
         travel = scale * (turn @ (change @ jaw_travel)[..., None])[:, :2, 0].t()
-        # What moves with a lid or a lip is its shadow on what lies behind; with the upper lid, lashes' darkness, too.
-        lash = (4 * (torch.maximum(change[:, BLINK], change[:, LID_RAISER]) - 0.15)).clamp(0, 1).view(1, -1, 1, 1)
+        # What moves with a lid or a lip is its shadow on what lies behind. A lid that moves far has the look of a shut
+        # one, a raised one of that its lashes' darkness alone.
+        falling = (1.5 * (change[:, BLINK] - 0.1)).clamp(0, 1).view(1, -1, 1, 1)
+        lash = torch.maximum(falling, (4 * (change[:, LID_RAISER] - 0.15)).clamp(0, 1).view(1, -1, 1, 1))
         parted = (10 * (source[AT_UNITS.start + LIPS_PART] - 0.1)).clamp(0, 1)
         shutting = ((-4 * seal).clamp(0, 1) * parted).view(1, -1, 1, 1)
+        opening = ((4 * change[:, OPENERS].sum(1)).clamp(0, 1) * (CLEAN_PARTED * parted)).view(1, -1, 1, 1)
+        clean = torch.maximum(shutting, opening)
         cavity = cavity.view(3, 1, 1, 1)
         for opening, has_jaw in ((corners[2:4], False), (corners[4:], True)):
             part = where_shown(both, opening, window, size)
             inside = [corner - window[0] for corner in part]
             places = upsample_window(layers, part, size) + cut(over, part).repeat(3, 1, 1, 1)
             upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
-            skin_below, mask_below, lower_lid = sample_layer(below, places[2:4]).split([3, 1, 3])
-            depths, skin_above, lid = cavity, upper[:3], upper[4:]
+            skin_below, mask_below, shadow_below = sample_layer(below, places[2:4]).split([3, 1, 3])
+            skin_above, edge, shadow_above, shut = upper.split([3, 1, 3, 3])
+            depths = cavity
             if has_jaw:
                 lower = sample_layer(jaw, places[4:] - travel.view(2, -1, 1, 1))
                 depths = mix(cavity, lower[:3], lower[3:])
-                edge = (upper[3:4] - CLEAN_LIP * shutting) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), shutting)
+                skin_above = mix(skin_above, shut, clean)
+                edge = (edge - CLEAN_LIP * clean) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), clean)
             else:
-                edge = (upper[3:4] - CLEAN_RIM * lash) / (1 - CLEAN_RIM * lash)
-                skin_above = skin_above * (1 - lash * (1 - lid))
+                darkened = torch.minimum(skin_above, shut)
+                skin_above = mix(skin_above, mix(darkened, shut, falling), lash)
+                edge = (edge - CLEAN_RIM * falling) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), falling)
             mask_above = edge.clamp(0, 1)
             here = cut(light, inside)
-            hidden = mix(depths, behind[:3], behind[3:4]) * lid * lower_lid
+            hidden = mix(depths, behind[:3], behind[3:4]) * shadow_above * shadow_below
             covered = mix(hidden, skin_below * here, mask_below)
             opened = mix(covered, skin_above * here, mask_above)
             open_now = (1 - mask_above) * (1 - mask_below) * (1 - behind[4:])

@@ -1,4 +1,4 @@
-"""Eyeballs under the lids, and the lash line of a lid that falls."""
+"""Eyeballs, also under the lids, the lids' shadows on them, and how lids look that have fallen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from .layout import IRISES, LOWER_LIDS, UPPER_LIDS, smoothstep
+from .layout import IRISES, LOWER_BROWS, LOWER_LIDS, UPPER_LIDS, curve, smoothstep
 from .patch import Patch
 from .seams import Seams
 
@@ -16,6 +16,14 @@ SHADOW_REACH = 0.4  # of the opening: how far from a lid its shadow is looked fo
 DEEPEST_SHADOW, BRIGHTEST_SHADOW = 0.25, (1.0, 1.5)  # of the upper and the lower lid, whose rim glistens
 # How an edge is lit against what is painted: grey levels added on both sides, limits.
 DARK, LIT = 8.0, (0.4, 1.2)
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
+LEAST_LID = 0.25  # of the eye's width, up to the brow
+SKIN_ABOVE = 0.15  # of the way from lid to brow: where lashes end
+FULL, ENDS = 0.4, 0.85  # of it: how far up a shut lid's own skin replaces what is darker
+SOFT_SKIN = 0.15  # of its brightness: from there on it counts as darker
+SKIN_BLUR = 0.12  # of the eye's width
+LIT_LID, MOST_LIT = 0.75, 1.35  # a shut lid's brightness: of the skin under the eye at least, of its own at most
+LASH_LINE, LIGHTEST_LASH = 0.045, 160  # of the eye's width; grey level
 EVEN = 0.04  # of the eye's width: the light is evened out along the lid, since no iris is quite where it is read
 
 
@@ -62,6 +70,9 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         # Next to the opening its own light goes on, so that no line is left where a lid was.
         nearest = np.clip(y, top + 0.5 * pixel, bottom)
         row = np.clip(np.rint((nearest - y[0, 0]) / pixel), 0, len(y) - 1).astype(int)[..., None]
+        # A lid's shadow goes on under its rim, which goes as it falls.
+        shadow = patch.of(shadows[0])
+        shadow[:] = np.where((y < top)[..., None], np.take_along_axis(shadow, row, 0), shadow)
         lit = np.clip((np.take_along_axis(clean, row, 0) + DARK) / (np.take_along_axis(ball, row, 0) + DARK), *LIT)
         lit = cv2.GaussianBlur(lit, (0, 0), sigmaX=EVEN * w / pixel, sigmaY=0.1)
         ball = ball * lit ** np.exp(-(((y - nearest) / (EDGE_REACH * eye_distance)) ** 2))[..., None]
@@ -95,28 +106,48 @@ def _with_iris(ball, own, image, patch: Patch, within, centre, radius, away) -> 
     return ball * (1 - share) + (0.85 * mirrored * usable + 0.8 * colour * (1 - usable)) * share
 
 
-def lash_factor(image: np.ndarray, openings, seams: Seams) -> np.ndarray:
-    """float32 [S,S]: what darkens the upper lid's rim to its column's lash colour; else a shut lid shows eye pixels
-    as beads.
+def shut_lids(image: np.ndarray, landmarks: np.ndarray, openings, seams: Seams) -> np.ndarray:
+    """float32 [S,S,3], 0..255: the photo with upper lids as they look when they have fallen. Their skin unrolls, light
+    and smooth, from under the lashes; fold, lashes and the brow's shadow, which would be drawn out with it, are gone;
+    and along their edges lies a fine line as dark as the lashes.
     """
     size = len(image)
     pixel = 2 / (size - 1)
-    factor = np.ones((size, size), np.float32)
-    grey = cv2.cvtColor(np.clip(image, 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    for (x0, x1), up_line in ((eye, seams.upper_lid) for eye in openings.eyes):
+    shut = image.copy()
+    for (x0, x1), brows in zip(openings.eyes, LOWER_BROWS, strict=True):
         w = x1 - x0
-        columns = (np.linspace(-1, 1, size) > x0) & (np.linspace(-1, 1, size) < x1)
-        if not columns.any():
-            continue
-        level = up_line[columns]
-        patch = Patch.around(size, x0, x1, level.min() - 0.4 * w, level.max() + 0.4 * w)
-        y, lum = patch.y, patch.of(grey)
-        upper, gap = patch.over(seams.upper_lid), patch.over(seams.lid_gap)
-        zone = (y > upper - 0.06 * w) & (y < upper + pixel)
-        dark = np.minimum(np.where(zone, lum, 999).min(0), 160)
+        level = landmarks[list(brows), 1].min()
+        patch = Patch.around(size, x0 - 0.1 * w, x1 + 0.1 * w, level, seams.lower_lid.max() + 0.6 * w)
+        x, y, own = patch.x, patch.y, patch.of(image)
+        upper, lower, gap = (patch.over(v) for v in (seams.upper_lid, seams.lower_lid, seams.lid_gap))
+        light = own @ GREY
+        height = np.maximum(upper - curve(landmarks, brows, x), LEAST_LID * w)
+        above, below = (upper - y) / height, (y - lower) / w
+        skin, skin_light = _skin(own, light, (above > SKIN_ABOVE) & (above < ENDS), w / pixel)
+        cheek, cheek_light = _skin(own, light, (below > 0.2) & (below < 0.5), w / pixel)
+        lit = np.clip(LIT_LID * cheek_light / skin_light, 1, MOST_LIT)
+        # Skin in shade is redder than in light, bags under eyes are bluer than lids: the lid has a hue between them.
+        skin_light = skin_light * lit
+        bluer = np.clip((lit - 1) / (MOST_LIT - 1), 0, 1) / 2
+        skin = skin * lit[..., None]
+        skin += bluer[..., None] * (cheek * (skin_light / cheek_light)[..., None] - skin)
+        share = smoothstep((ENDS - above) / (ENDS - FULL)) * smoothstep((skin_light - light) / (SOFT_SKIN * skin_light))
+        share = share * smoothstep((np.minimum(x - x0, x1 - x) / w + 0.1) / 0.2)
+        lid = own + share[..., None] * (skin - own)
+        along = upper - y
+        zone = (along < 0.06 * w) & (along > -pixel)
+        dark = np.minimum(np.where(zone, light, 999).min(0), LIGHTEST_LASH)
         dark = gaussian_filter1d(dark, max(0.06 * w / pixel, 1), mode="nearest")
-        darker = np.clip(dark[None] / np.maximum(lum, 1), 0.1, 1)
-        share = np.clip((y - (upper - 0.01 * w)) / (1.5 * pixel) + 0.5, 0, 1) * (gap > pixel)
-        target = patch.of(factor)
-        target[:] = np.where(np.abs(y - upper) < 0.4 * w, 1 - share * (1 - darker), target)
-    return factor
+        line = np.where(along > 0, np.exp(-((along / (LASH_LINE * w)) ** 2)), 1) * smoothstep(gap / (3 * pixel))
+        darker = np.clip(dark / np.maximum(lid @ GREY, 1), 0.1, 1)
+        patch.of(shut)[:] = lid * (1 - line * (1 - darker))[..., None]
+    return shut
+
+
+def _skin(own: np.ndarray, light: np.ndarray, within: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """RGB [1,w,3] of the brighter pixels of each column and its neighbours, and their brightness [1,w]."""
+    weight = np.where(within, light**4, 0) + 1e-3
+    total = np.concatenate([own * weight[..., None], weight[..., None]], -1).sum(0)
+    total = gaussian_filter1d(total, SKIN_BLUR * width, axis=0, mode="nearest")
+    skin = (total[:, :3] / total[:, 3:])[None].astype(np.float32)
+    return skin, np.maximum(skin @ GREY, 1)

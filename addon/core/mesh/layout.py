@@ -34,6 +34,7 @@ STATE = (
 CAMERA_DISTANCE = 9.0
 GRID = 128
 LIP_EDGE = 2.25  # how many times softer than it looks the lower lip's edge is kept, so that its rim can go as lips shut
+LID_EDGE = 4.0  # the upper lid's, whose rim goes as it falls
 
 # Image left to right; "first" is the eye on the image's left (the person's right).
 UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (362, 398, 384, 385, 386, 387, 388, 466, 263))

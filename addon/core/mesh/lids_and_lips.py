@@ -16,7 +16,9 @@ from .layout import (
     INNER_UPPER_LIP,
     LOWER_BROWS,
     LOWER_LIDS,
+    LOWER_LIP,
     MOUTH_CORNERS,
+    OUTER_LOWER_LIP,
     UPPER_LIDS,
     curve,
     grid,
@@ -28,19 +30,22 @@ OVERLAP = 0.05  # of the gap that the upper lid falls beyond the lower one, plus
 OVERLAP_PX = 2.0
 LASH_BAND = 0.22  # share of the way from lid margin to brow that travels whole, lashes and all
 LID_REACH = 1.0
-BLINK, SMILE, LIPS_PART, JAW_DROP = (UNITS.index(u) for u in ("AU45", "AU12", "AU25", "AU26"))
+OPEN_EYE, LEAST_RAISED = 0.25, 0.4  # height over width; of AU05
+BLINK, RAISER, SMILE, LIPS_PART, JAW_DROP = (UNITS.index(u) for u in ("AU45", "AU05", "AU12", "AU25", "AU26"))
 WIDEST_MOUTH = 0.87  # eye distances, without a smile: .81 +- .06 of 19 people
 MOST_BEYOND = 0.7  # of AU12's own motion
 LIP_SHARES = (0.2, 0.8)  # of a gap that either lip closes, so that they meet on a line between the mouth's corners
 OPEN_ENOUGH = 0.15  # of AU12 + AU25 + AU26 from which a mouth may need sealing
 SEAL_PRESS, SEAL_PRESS_PX = 0.05, 1.5  # of the gap, pixels at its widest: what the lips' rims show has to go, too
+ENDS_IN, LEAST_HIGH = 0.6, 0.7  # power: how a shut lip ends towards the corners; of its height: how much may go
 SEAL_ENDS = 0.4  # of the mouth's width, on the other lip's side: eyes and neck stay
 LEAST_PARTED = 0.25  # AU25 of a mouth that gets a seal, so that there is something to close
 LEAST_PARTED_SHUT = 0.08  # the same where lips meet and only their smile going away would part them
 
 
 def set_blink(fields: Fields, landmarks: np.ndarray, openings: Openings, scale: float, size: int) -> None:
-    """Replaces AU45's motion near the eyes, in place: each column of the opening closes its own gap."""
+    """Replaces AU45's motion near the eyes, in place: each column of the opening closes its own gap. AU05's is less for
+    eyes that a smile or the sun narrows: what holds such lids lets no eye stare."""
     x, y = grid(GRID)
     k = to_depth_units(fields.depth.mean(0), scale)
     for (x0, x1), up, low, brow in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, LOWER_BROWS, strict=True):
@@ -59,6 +64,8 @@ def set_blink(fields: Fields, landmarks: np.ndarray, openings: Openings, scale: 
         for motion, dy in ((fields.above[BLINK], falls), (fields.below[BLINK], -rises)):
             motion *= 1 - near
             motion[1] += near * dy
+        open_wide = gap.max() / (OPEN_EYE * w)
+        fields.above[RAISER] *= 1 - near * (1 - np.clip(open_wide, LEAST_RAISED, 1))
 
 
 def smile_beyond(
@@ -115,13 +122,23 @@ def lip_seal(
     lowered = (line - upper_after[:, 1]) / np.maximum(lower_after[:, 1] - upper_after[:, 1], 1e-6)
     lowered = gaussian_filter1d(np.clip(lowered, *LIP_SHARES), 1.0, mode="nearest")  # the upper lip's share
     lowered = np.interp(x[0], middle, lowered)
-    gap = np.interp(x[0], np.r_[x0, middle, x1], np.r_[0, gap, 0], left=0, right=0)
-    gap = gaussian_filter1d(gap, 1.0)[None] * to_depth_units(fields.depth.mean(0), scale) / units[LIPS_PART]
+    at = np.r_[x0, middle, x1]
+    gap = np.interp(x[0], at, np.r_[0, gap, 0], left=0, right=0)
+    to_motion = to_depth_units(fields.depth.mean(0), scale) / units[LIPS_PART]
+    gap = gaussian_filter1d(gap, 1.0)[None] * to_motion
+    # A lip that hung steeply lies level now: as thick as it was, it is less high, the less the nearer to the corners.
+    high = np.maximum(curve(landmarks, OUTER_LOWER_LIP, x) - curve(landmarks, INNER_LOWER_LIP, x), 1e-3)[0]
+    steep, level = (np.gradient(np.r_[corners[0, 1], v, corners[1, 1]], at) for v in (lower[:, 1], line))
+    stays = np.interp(x[0], at, np.hypot(1, level) / np.hypot(1, steep))
+    aside = np.interp(x[0], [x0, landmarks[LOWER_LIP, 0], x1], [-1, 0, 1])
+    fullest = np.interp(landmarks[LOWER_LIP, 0], x[0], high) * (1 - aside**2) ** ENDS_IN
+    less = np.clip(1 - np.minimum(stays, fullest / high), 0, LEAST_HIGH) * ((x[0] > x0) & (x[0] < x1))
+    less = gaussian_filter1d(less * high, 1.0)[None] * to_motion
     w = x1 - x0
     past_upper, past_lower = curve(landmarks, INNER_UPPER_LIP, x) - y, y - curve(landmarks, INNER_LOWER_LIP, x)
     under = smoothstep(1 - (past_lower - 0.12 * w) / (0.55 * w)) * smoothstep(1.5 - past_upper / (SEAL_ENDS * w))
     over = smoothstep(1 - (past_upper - 0.1 * w) / (0.35 * w)) * smoothstep(1.5 - past_lower / (SEAL_ENDS * w))
-    above[1] = (1 - lowered) * gap * under
+    above[1] = ((1 - lowered) * gap + less * np.clip(past_lower / high[None], 0, 1)) * under
     below[1] = -lowered * gap * over
     return above, below, units
 

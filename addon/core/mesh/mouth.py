@@ -1,15 +1,12 @@
-"""The inside of the mouth: where it may show, what colours it has under the photo's light, and what the photo itself
-shows of it.
-"""
+"""The mouth: where its inside may show, what colours that has under the photo's light, and how lips look that shut."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from .layout import smoothstep
+from .layout import OUTER_LOWER_LIP, curve, smoothstep
 from .patch import Patch
 from .seams import Seams
 
@@ -19,9 +16,9 @@ BRIGHTER = 1.14  # teeth than skin
 LIT_LIP, LIT_AROUND = 0.72, 0.95  # of the cheeks' brightness: lip, and skin around the mouth, in the same light
 DARKEST_MOUTH = 0.7  # of it: a mouth in shadow
 OWN_PIXELS = 30
-RIMS = 0.22, 0.16  # of the gap, at the upper and the lower lip: what lies in a lip's shadow, gum between teeth among it
-DARKEST_RIM = 0.2  # of what goes on under it
-SHUT_SHADOW, SHADOW_REACH = (0.3, 0.65), 0.045  # of shut lips as they part: light left at either, eye distances
+LIP_INSET, OF_LIP = 0.035, 0.35  # eye distances, of a lip's height: where it shows no teeth
+LIP_LINE, LINE_DARK = 0.014, (0.4, 0.5, 0.5)  # eye distances; of RGB gone
+LINE_ENDS = 0.08  # of the mouth's width
 GREENEST = 0.92  # of a tooth's red: a tint taken from skin makes them no greener
 
 
@@ -85,31 +82,16 @@ def mouth_patch(size: int, landmarks: np.ndarray, seams: Seams, openings) -> Pat
     return Patch.around(size, x0 - 0.15 * w, x1 + 0.15 * w, top, level.max() + 0.75 * w)
 
 
-def own_inside(patch: Patch, image: np.ndarray, seams: Seams, openings, eye_distance: float):
-    """An open mouth keeps its own inside, its columns going on under the lips.
-
-    Returns RGB [h,w,3], its share of a pixel [h,w], how much the mouth has of an inside, 0..1, and the shadows of the
-    upper and the lower lip [2,h,w,3], shares of what lies behind that move with them.
-    """
-    x, y, pixel = patch.x, patch.y, 2 / (patch.size - 1)
+def shut_lip(patch: Patch, image: np.ndarray, landmarks: np.ndarray, seams: Seams, openings, eye_distance: float):
+    """The lower lip as it looks when parted lips have shut: RGB [h,w,3]. In its edge, where landmarks leave some teeth,
+    its own colours go on, and a dark line lies where it meets the other."""
+    x, y = patch.x, patch.y
     x0, x1 = openings.mouth
-    w = x1 - x0
-    upper, lower, gap, rim = (patch.over(v) for v in (seams.upper_lip, seams.lower_lip, seams.lip_gap, seams.lip_rim))
-    # A slit's few dark pixels, continued, would look like a missing tooth.
-    has = float(np.clip((seams.lip_gap.max() / eye_distance - 0.04) / 0.06, 0, 1))
-    top, bottom = upper + RIMS[0] * gap + rim, lower - RIMS[1] * gap - rim
-    nearest = np.clip(y, top, np.maximum(bottom, top))
-    colour = patch.sample(image, x, nearest)
-    blurred = cv2.GaussianBlur(colour, (0, 0), 1.2 * patch.size / 512)
-    colour = np.where((np.abs(nearest - y) > pixel)[..., None], blurred, colour)
-    shade = (patch.of(image) / np.maximum(colour, 1)).clip(DARKEST_RIM, 1)
-    across = (x > x0) & (x < x1)
-    shadows = []
-    for darkest, beyond, edge in zip(SHUT_SHADOW, (top - y, y - bottom), (y - upper, lower - y), strict=True):
-        rim = across & (beyond > 0) & (edge > -3 * pixel)
-        faint = darkest + (1 - darkest) * smoothstep(edge / (SHADOW_REACH * eye_distance))
-        shadows.append(np.where(rim[..., None], shade, 1) ** has * np.where(across, faint, 1)[..., None] ** (1 - has))
-    below = np.clip(1.6 - (y - lower) / (0.05 * eye_distance), 0, 1)
-    above = np.clip(1 - 0.5 * (upper - y) / (0.08 * eye_distance), 0.3, 1)
-    within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
-    return colour * above[..., None], has * within * below, has, np.stack(shadows)
+    ends = smoothstep(np.minimum(x - x0, x1 - x) / (LINE_ENDS * (x1 - x0)))[..., None]
+    own, edge = patch.of(image), patch.over(seams.lower_lip)
+    thick = np.maximum(curve(landmarks, OUTER_LOWER_LIP, x) - edge, 0)
+    inset = np.minimum(LIP_INSET * eye_distance, OF_LIP * thick)
+    on_lip = np.maximum(y - edge, 0)
+    lip = patch.sample(image, x, edge + np.maximum(on_lip, inset))
+    line = np.exp(-((on_lip / (LIP_LINE * eye_distance)) ** 2))[..., None]
+    return own + ends * (lip * (1 - line * np.float32(LINE_DARK)) - own)

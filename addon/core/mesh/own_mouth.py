@@ -1,0 +1,141 @@
+"""What the photo itself shows of a mouth's inside: its upper teeth hang from the head, the rest falls with the jaw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .layout import smoothstep
+from .patch import Patch
+from .seams import Seams
+
+RIMS = 0.22, 0.16  # of the gap, at the upper and the lower lip: what lies in a lip's shadow, gum between teeth among it
+ENDING_RIM = 0.01  # eye distances: the same at the lower lip, where no upper teeth reach it
+DARKEST_RIM, DARKEST_ENDING = 0.2, 0.6  # of what goes on under it; where no teeth reach the lower lip
+SHUT_SHADOW, SHADOW_REACH = (0.3, 0.65), 0.045  # of shut lips as they part: light left at either, eye distances
+TOOTH, GOES_ON = 0.17, (0.02, 0.05)  # eye distances: how high a tooth is, how far it goes on under the lower lip
+FALLS, UNDER_TEETH = 0.01, 0.06  # eye distances of what falls with the jaw: its least height; how far above it goes on
+# Eye distances under the lower lip: until where lower teeth that the photo shows go over into gum, and that into shade.
+INTO_GUM, GUM_ENDS, GUM_SHADE, SIDES = 0.07, 0.22, 0.75, 0.35
+MIDDLE, PARTLY = 0.25, (0.3, 0.5)  # of the mouth's width; of the middle: if so much is dark, no teeth end, all do
+MOST, WIDE = 0.35, (0.65, 0.8)  # the same of what falls
+DARK_BITE = -0.7, -0.55  # of the brightness of teeth: lighter lines are no gap
+AS_BRIGHT = 0.4, 0.5  # as teeth: what lies on the lower lip, if it is none of them, if it is
+
+
+STEPS, HEIGHTS = 41, 24
+HIGHEST_BITE = 0.35  # of the gap
+LOWER = 0.35  # of the brightness of teeth: so much darker a line must be to lie at the gap's top, not at its bottom
+BEND = 4.0
+GREY = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def bite_line(image: np.ndarray, seams: Seams, openings) -> np.ndarray:
+    """Heights [S]: where a parted mouth is darkest, under its upper teeth; the lower lip where they reach it.
+
+    image float32 [S,S,3].
+    """
+    size = len(image)
+    x0, x1 = openings.mouth
+    x = np.linspace(x0, x1, STEPS)[1:-1]
+    across = np.linspace(-1, 1, size)
+    upper, lower = (np.interp(x, across, line) for line in (seams.upper_lip, seams.lower_lip))
+    share = np.linspace(HIGHEST_BITE, 1, HEIGHTS)[:, None]
+    at = [
+        ((v + 1) * (size - 1) / 2).astype(np.float32) for v in np.broadcast_arrays(x, upper + share * (lower - upper))
+    ]
+    grey = cv2.remap(image, *at, cv2.INTER_LINEAR) @ GREY
+    cost = (grey / max(np.percentile(grey, 90), 1) + LOWER * (1 - share)).T
+    level = np.linspace(0, 1, HEIGHTS)
+    bend = BEND * np.subtract.outer(level, level) ** 2
+    total, came_from = cost[0], []
+    for step in cost[1:]:
+        reached = total + bend
+        came_from.append(reached.argmin(1))
+        total = reached.min(1) + step
+    chosen = [int(total.argmin())]
+    for back in reversed(came_from):
+        chosen.append(int(back[chosen[-1]]))
+    bite = np.convolve(np.pad(share[chosen[::-1], 0], 2, mode="edge"), np.ones(5) / 5, "valid")
+    bite = np.interp(across, np.r_[x0, x, x1], np.r_[1, bite, 1])
+    return seams.upper_lip + bite * (seams.lower_lip - seams.upper_lip)
+
+
+@dataclass(frozen=True)
+class OwnMouth:
+    """What a patch [h,w] shows of an open mouth, its columns going on under the lips.
+
+    upper, lower RGB [h,w,3]: what hangs from the head, what falls with the jaw; their shares of a pixel [h,w]; painted
+    [h,w]: of a painted jaw, how much may show beside them; hangs [h,w]: 0 where something falls; has: how much of an
+    inside the mouth has, 0..1; shadows [2,h,w,3]: of the upper and the lower lip, shares of what lies behind that move
+    with them."""
+
+    upper: np.ndarray
+    upper_share: np.ndarray
+    lower: np.ndarray
+    lower_share: np.ndarray
+    painted: np.ndarray
+    hangs: np.ndarray
+    has: float
+    shadows: np.ndarray
+
+
+def own_mouth(
+    patch: Patch, image: np.ndarray, seams: Seams, openings, eye_distance: float, teeth: np.ndarray, gum: np.ndarray
+) -> OwnMouth:
+    """An open mouth keeps its own inside. image float32 [S,S,3]; teeth, gum: RGB [3]."""
+    x, y, pixel = patch.x, patch.y, 2 / (patch.size - 1)
+    x0, x1 = openings.mouth
+    w = x1 - x0
+    upper, lower, gap, rim = (patch.over(v) for v in (seams.upper_lip, seams.lower_lip, seams.lip_gap, seams.lip_rim))
+    # A slit's few dark pixels, continued, would look like a missing tooth.
+    has = float(np.clip((seams.lip_gap.max() / eye_distance - 0.04) / 0.06, 0, 1))
+    across = (x > x0) & (x < x1)
+    within = (x > x0 + 0.02 * w) & (x < x1 - 0.02 * w)
+    bite = patch.over(bite_line(image, seams, openings)) if has > 0 else lower
+    ends = np.clip((lower - rim - bite) / (FALLS * eye_distance), 0, 1) * within
+    middle, most = (np.abs(x[0] - (x0 + x1) / 2) < k * w for k in (MIDDLE, MOST))  # corners alone are dark anyway
+    on_teeth, on_bite = (patch.sample(image, x, at)[0].mean(-1)[middle] for at in (upper + 0.4 * gap, bite))
+    dark = on_bite.mean() / max(np.percentile(on_teeth, 70), 1)
+    ends *= has * _between(ends[:, middle].mean(), PARTLY) * _between(-dark, DARK_BITE)
+    # Where upper teeth end in sight, what lies under them is dark of itself, in no shadow of the lower lip's.
+    rims = RIMS[0] * gap, RIMS[1] * gap + ends * (np.minimum(RIMS[1] * gap, ENDING_RIM * eye_distance) - RIMS[1] * gap)
+    top, bottom = upper + rim + rims[0], lower - rim - rims[1]
+    nearest = np.clip(y, top, np.maximum(bottom, top))
+    colour = patch.sample(image, x, nearest)
+    blurred = cv2.GaussianBlur(colour, (0, 0), 1.2 * patch.size / 512)
+    colour = np.where((np.abs(nearest - y) > pixel)[..., None], blurred, colour)
+    shade = patch.of(image) / np.maximum(colour, 1)
+    shadows = []
+    deepest = DARKEST_RIM, DARKEST_RIM + (DARKEST_ENDING - DARKEST_RIM) * ends[..., None]
+    edges = (top - y, y - bottom), (y - upper, lower - y)
+    for darkest, least, beyond, edge in zip(SHUT_SHADOW, deepest, *edges, strict=True):
+        under = across & (beyond > 0) & (edge > -3 * pixel)
+        faint = darkest + (1 - darkest) * smoothstep(edge / (SHADOW_REACH * eye_distance))
+        rim = np.where(under[..., None], shade.clip(least, 1), 1)
+        shadows.append(rim**has * np.where(across, faint, 1)[..., None] ** (1 - has))
+    # Nothing goes on under the lip where teeth end above it.
+    reach = np.clip(TOOTH - gap / eye_distance, *GOES_ON) * (1 - 0.9 * ends.max())
+    past = (y - lower) / eye_distance
+    below = np.clip(1.6 - past / reach, 0, 1)
+    above = np.clip(1 - 0.5 * (upper - y) / (0.08 * eye_distance), 0.3, 1)
+    # Lower teeth that the photo shows fall with the jaw and go on as gum, and none are painted before them.
+    on_lip = patch.sample(image, x, bottom)[0].mean(-1)[middle].mean() / teeth.mean()
+    falls = ends * _between(on_lip, AS_BRIGHT) * _between(ends[:, most].mean(), WIDE)
+    hangs = 1 - falls * np.clip((y - bite) / (1.5 * pixel), 0, 1)
+    fallen = np.where((y < bite)[..., None], patch.sample(image, x, np.maximum(bite, top)), colour)
+    aside = smoothstep(np.minimum(x - x0, x1 - x) / (SIDES * w))
+    deep = gum * (1 - GUM_SHADE * smoothstep(past / GUM_ENDS))[..., None] * aside[..., None]
+    fallen += smoothstep(past / INTO_GUM)[..., None] * (deep - fallen)
+    falling = falls * smoothstep(1 - (bite - y) / (UNDER_TEETH * eye_distance))
+    painted = np.where((falls > 0) & (past < 0), 0.0, 1.0)
+    return OwnMouth(
+        colour * above[..., None], has * within * below * hangs, fallen, falling, painted, hangs, has, np.stack(shadows)
+    )
+
+
+def _between(value: float, limits: tuple[float, float]) -> float:
+    """0 at the first limit, 1 at the second."""
+    return float(np.clip((value - limits[0]) / np.ptp(limits), 0, 1))

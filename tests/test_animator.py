@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from portraits import portrait_path
 
-from addon.core.attributes import INDEX, NAMES, target, vector
+from addon.core.attributes import INDEX, NAMES, UNITS, target, vector
 from addon.core.faces import FaceReader, cut, read_photo, unit_readings
 from addon.core.mesh.layout import GRID, LOWER_BROWS, LOWER_LIDS, STATE
 from addon.core.pack import ANIMATOR, find_pack
@@ -125,6 +125,21 @@ def test_lips_part_and_jaw_drops(seen, large, name, opened):
     gaps = [step["lips"] for step in steps]
     assert min(np.diff(gaps)) > -READER and gaps[-1] - gaps[0] > opened
     assert steps[-1]["chin"] - steps[0]["chin"] > 0.02
+
+
+def test_lips_that_part_over_a_dropped_jaw_leave_it_to_the_jaw():
+    """And only there, beyond what the photo shows: a smile that is taken away goes as it was fitted."""
+    torch = pytest.importorskip("torch")
+    from models.head.animator import JAW_TAKES, LIPS_LEAVE, changes
+
+    lips, jaw = (UNITS.index(unit) for unit in ("AU25", "AU26"))
+    own, *asked = torch.zeros(5, len(UNITS))
+    own[[lips, jaw]] = 0.5
+    for played, (parted, dropped) in zip(asked, ((1, 1), (1, 0), (0, 1), (0, 0)), strict=True):
+        played[[lips, jaw]] = torch.tensor([parted, dropped], dtype=torch.float)
+    change = changes(torch.stack([*asked, own]))[:, [lips, jaw]].tolist()
+    assert change[0] == pytest.approx([0.5 - LIPS_LEAVE * 0.75, 0.5 + JAW_TAKES * 0.75])
+    assert change[1:] == [[0.5, -0.5], [-0.5, 0.5], [-0.5, -0.5]]
 
 
 def test_blink_closes_the_eyes(seen, large):

@@ -1,6 +1,5 @@
 """AttributeTrack: what happens to recordings between a table and F-curves or frames."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -26,7 +26,10 @@ NODE_WINDOW = ((25, 22), (106, 106))  # nodes that its pixels lie between
 AROUND = 2.0  # nodes: how far beside what a window's nodes show edges and softness may reach
 BLINK, LID_RAISER, LID_TIGHTENER = (UNITS.index(u) for u in ("AU45", "AU05", "AU07"))
 OPENERS = [UNITS.index(u) for u in ("AU16", "AU25", "AU26")]
-LIPS_PART, SMILE = (UNITS.index(u) for u in ("AU25", "AU12"))
+LIPS_PART, SMILE, JAW_DROP = (UNITS.index(u) for u in ("AU25", "AU12", "AU26"))
+# Lips that part widely over a jaw that drops leave it to the jaw: what full ones play less, what the jaw plays more, so
+# that the gap is the same and the chin lies below it.
+LIPS_LEAVE, JAW_TAKES = 0.35, 0.5
 # Of pitch, yaw, roll: what is added to a turn, since the taper takes it away, as readers see it; nothing at a full one.
 TURN_GAINS = (0.08, 0.25, 0.0)
 FULL_TURN = 0.6
@@ -59,6 +62,18 @@ def effective(attributes: Tensor) -> Tensor:
     columns[BLINK] = blink
     columns[LID_RAISER] = (columns[LID_RAISER] + LID_FOLLOWS_UP * torch.relu(-down)).clamp(max=1) * keep
     columns[LID_TIGHTENER] = columns[LID_TIGHTENER] * keep
+    return torch.cat(columns, 1)
+
+
+def changes(played: Tensor) -> Tensor:
+    """What units play [B+1,U], last the photo's own -> how they differ from that, [B,U]. What the photo shows of parted
+    lips over a dropped jaw is its own, and goes as it was fitted."""
+    out = played[:-1] - played[-1:]
+    both = played[:, LIPS_PART] * played[:, JAW_DROP]
+    further = torch.relu(both[:-1] - both[-1:])[:, None]
+    columns = list(out.split(1, dim=1))
+    columns[LIPS_PART] = columns[LIPS_PART] - LIPS_LEAVE * further
+    columns[JAW_DROP] = columns[JAW_DROP] + JAW_TAKES * further
     return torch.cat(columns, 1)
 
 
@@ -135,8 +150,7 @@ class Animator(nn.Module):
         size, g = photo.shape[-1], GRID
         nodes, corners = grid(g), windows.flatten(0, 1).long().unbind(0)
         look = torch.sin(attributes[:, AT_GAZE]) - torch.sin(source[None, AT_GAZE])  # [B,2]: down, to the left
-        played = effective(torch.cat([attributes, source[None]]))
-        change = played[:-1] - played[-1:]  # [B,U]
+        change = changes(effective(torch.cat([attributes, source[None]])))  # [B,U]
         own = source[None, AT_POSE]
         asked = attributes[:, AT_POSE] - own
         pose = own + asked * (1 + torch.tensor(TURN_GAINS) * torch.relu(1 - (asked / FULL_TURN) ** 2))

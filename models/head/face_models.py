@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import tomllib
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,23 +127,21 @@ def convert_all(sources: Sources, out: Path) -> dict[str, str]:
     return origins
 
 
-def write_face_toml(out: Path, origins: dict[str, str]) -> None:
-    """face.toml: what each file is made from, and the SHA-256 that readers check."""
+def list_models(out: Path, made: Mapping[str, Mapping[str, str]]) -> None:
+    """face.toml: what each file is made from, and the SHA-256 that readers check. made: what was written now, by name;
+    what else the folder's list names stays."""
+    path = out / "face.toml"
+    listed = tomllib.loads(path.read_text("utf-8"))["files"] if path.exists() else {}
+    for name, entry in made.items():
+        listed[name] = {"sha256": hashlib.sha256((out / name).read_bytes()).hexdigest(), **entry}
     lines = [
-        "# The face models: written by models/head/face_models.py, checked at every load.",
+        "# The face models: written by models/head/face_models.py and models/judge, checked at every load.",
         'licence = "Apache-2.0"',
         'origin = "MediaPipe 0.10.14 and its Face Landmarker bundle, Copyright Google LLC, converted to ONNX"',
     ]
-    for name, source in origins.items():
-        digest = hashlib.sha256((out / name).read_bytes()).hexdigest()
-        lines += [
-            "",
-            f'[files."{name}"]',
-            f'sha256 = "{digest}"',
-            f'source = "{source}"',
-            f'source_sha256 = "{SOURCES[source]}"',
-        ]
-    (out / "face.toml").write_text("\n".join(lines) + "\n")
+    for name, entry in listed.items():
+        lines += ["", f'[files."{name}"]', *(f'{key} = "{value}"' for key, value in entry.items())]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def main() -> None:
@@ -154,7 +154,8 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     origins = convert_all(sources, options.out)
     (options.out / "LICENSE").write_text(sources.licence)
-    write_face_toml(options.out, origins)
+    made = {name: {"source": source, "source_sha256": SOURCES[source]} for name, source in origins.items()}
+    list_models(options.out, made)
     for name in origins:
         print(f"{name:20s} {(options.out / name).stat().st_size / 1e6:.3f} MB")
 

@@ -3,11 +3,13 @@
 python -m models.judge --data DIR [--packs ID ...] [--out docs/results.md]      packs on people never seen
 python -m models.judge prove --data DIR [--ramps N] [--shuffled FILE]             the judges themselves
 python -m models.judge train estimator|identity --data DIR --out DIR [--preset cpu] [--resume] [--shuffled]
+python -m models.judge ship                                                       the estimator, to the face models
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,8 +20,10 @@ import torch
 
 from addon.core.errors import ZygomaError
 from addon.core.faces import FaceReader
+from addon.core.faces.models import FOLDER as FACE_MODELS
 from addon.core.pack import find_pack, list_packs
 from addon.core.session import Generator
+from models.head.face_models import list_models
 from models.people.shard import read_about
 
 from . import carry_over, estimator, identity, proof, ramps, report, train_estimator, train_identity, trial
@@ -59,6 +63,19 @@ def train(args: argparse.Namespace) -> None:
         net = train_identity.train_identity(views, held_out, args.out, training, facts, args.resume)
         identity.save(net, weights)
     print(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")
+
+
+def ship(args: argparse.Namespace) -> None:
+    """Makes the estimator one of the face models, by which `addon track` reads what blendshapes do not."""
+    weights = args.weights / "estimator.safetensors"
+    estimator.export(estimator.load(weights), args.out / "changes.onnx")
+    origin = {
+        "licence": "GPL-3.0-or-later",
+        "source": weights.name,
+        "source_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+    }
+    list_models(args.out, {"changes.onnx": origin})
+    print(f"{args.out / 'changes.onnx'}: {(args.out / 'changes.onnx').stat().st_size / 1e6:.1f} MB")
 
 
 def prove(args: argparse.Namespace) -> None:
@@ -143,6 +160,11 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--movie", type=Path, help="a real movie, with --table")
     sub.add_argument("--table", type=Path, help="OpenFace's table of it")
     sub.add_argument("--portraits", type=Path, help="a folder of real portraits")
+
+    sub = commands.add_parser("ship", help="the estimator, to the face models")
+    sub.set_defaults(run=ship, threads=1)
+    sub.add_argument("--weights", type=Path, default=WEIGHTS, help="the folder of the judges' weights")
+    sub.add_argument("--out", type=Path, default=FACE_MODELS, help="the folder of the face models")
 
     sub = command("train", train, "train a judge on synthetic people that no generator sees")
     sub.add_argument("judge", choices=list(PRESETS))

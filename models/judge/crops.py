@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from addon.core.faces import FaceReader
-from addon.core.faces.landmarks import CROP_SCALE, fit_regions, region_of
+from addon.core.faces.changes import SIDE, close_region
+from addon.core.faces.landmarks import fit_regions, region_of
 from addon.core.faces.picture import Picture, Region
-
-SIDE = 128
-CLOSE = 1.25 / CROP_SCALE  # of the landmark network's crop: from above the brows to below the chin
 
 
 @dataclass(frozen=True)
@@ -32,12 +30,6 @@ class Seen:
     @staticmethod
     def joined(parts: Sequence[Seen]) -> Seen:
         return Seen(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Seen)))
-
-
-def close_region(points: np.ndarray) -> Region:
-    """The crop's place, of landmarks [478,2+] in pixels."""
-    region = region_of(points)
-    return replace(region, side=region.side * CLOSE)
 
 
 def look(reader: FaceReader, pictures: Sequence[Picture], regions: Sequence[Region]) -> Seen:

@@ -1,9 +1,9 @@
 """The attribute estimator: Action Units, gaze, head pose and landmarks of one face, read off its pixels.
 
-It learns to place 478 landmarks before it reads 25 attributes off them and off what it saw: a picture says far more
-about the former, and whoever has to place lids and lips learns where to look. `alone` is the reading of one face.
-`change` is read of two pictures of one person, where only the difference counts: whose brows these are then matters
-less than what they do.
+It learns to place 478 landmarks, roughly and then exactly, before it reads 25 attributes off them and off what it saw:
+a picture says far more about the former, and whoever has to place lids and lips learns where to look. `alone` is the
+reading of one face. `change` is read of two pictures of one person, where only the difference counts: whose brows these
+are then matters less than what they do.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from torch import Tensor, nn
 
 from addon.core.attributes import AT_POSE, AT_UNITS, GAZE, NAMES, UNITS
 from addon.core.faces import FaceReader
+from addon.core.faces.changes import SIDE
 from addon.core.faces.pose import angles
-from addon.core.faces.topology import EYE_LEFT, EYE_RIGHT
+from addon.core.faces.topology import EYE_LEFT, EYE_RIGHT, POINTS
 from addon.core.mesh.fit import rotation
 
 from ..graph import export_graph, write_graph
 from . import weights_file
-from .crops import SIDE
+from .second_look import SecondLook
 
 ALONE, CHANGE = "alone", "change"
 OUTPUTS = (*UNITS, *GAZE, "turn_x", "turn_y", "turn_z")  # turn: a rotation vector that corrects the landmarks' pose
 AT_TURN = slice(len(OUTPUTS) - 3, len(OUTPUTS))
-POINTS = 478
 AT_ONCE = 32  # faces
 STEP = 0.1  # sides of the crop that a landmark moves where its output is 1
 HALVINGS = 12  # of the distance from a rotation, each time more than that: float32 is exhausted by then
@@ -38,12 +38,15 @@ HALVINGS = 12  # of the distance from a rotation, each time more than that: floa
 
 @dataclass(frozen=True)
 class EstimatorConfig:
-    """widths: channels at 64, 32, 16 and 8 pixels; hidden: what both halves hand to the readings; maps: channels that
-    are kept, place by place, of the last two stages."""
+    """widths: channels at 64, 32, 16 and 8 pixels; hidden: what each part hands to the readings; maps: channels that
+    are kept, place by place, of the last two stages; kept, near: of the second look at the landmarks, see SecondLook,
+    what is kept of each and of all."""
 
     widths: tuple[int, ...] = (24, 48, 88, 128)
     hidden: int = 256
     maps: tuple[int, int] = (16, 32)
+    kept: int = 4
+    near: int = 160
     dropout: float = 0.2
 
 
@@ -89,10 +92,12 @@ class Estimator(nn.Module):
         places = sum(kept * (SIDE // halvings) ** 2 for kept, halvings in zip(config.maps, (8, 16), strict=True))
         self.appearance = normed(places, config.hidden)
         self.landmarks = nn.Linear(config.hidden, POINTS * 3)
+        self.second_look = SecondLook(*widths[:2], config.kept, config.near)
         self.geometry = nn.Sequential(nn.BatchNorm1d(POINTS * 3), *normed(POINTS * 3, config.hidden))
         self.dropout = nn.Dropout(config.dropout)
-        self.read_alone = nn.Linear(2 * config.hidden, len(OUTPUTS))
-        self.read_change = nn.Linear(2 * config.hidden, len(OUTPUTS))
+        read = 2 * config.hidden + config.near
+        self.read_alone = nn.Linear(read, len(OUTPUTS))
+        self.read_change = nn.Linear(read, len(OUTPUTS))
         for layer in (self.landmarks, self.read_alone, self.read_change):
             nn.init.zeros_(layer.weight)  # random readings are far larger than true ones
             nn.init.zeros_(layer.bias)
@@ -104,8 +109,8 @@ class Estimator(nn.Module):
 
     def branches(self, pictures: Tensor) -> dict[str, Tensor]:
         """pictures float32 [B,3,128,128] -1..1 -> `alone` and `change` [B,25] in the order of OUTPUTS, `points`
-        [B,478,3] in sides of the crop from its middle, `turn` [B,3,3] of the head in the crop's frame as the points say
-        it, `embedding` [B,2 hidden]: what is read."""
+        [B,478,3] in sides of the crop from its middle, `first` likewise, before the second look, `turn` [B,3,3] of the
+        head in the crop's frame as the points say it, `embedding` [B,2 hidden + near]: what is read."""
         x, kept = pictures, []
         for stage in self.stages:
             x = stage(x)
@@ -114,12 +119,21 @@ class Estimator(nn.Module):
         seen = self.appearance(torch.cat(parts, 1))
         with torch.autocast("cpu", enabled=False):
             seen = seen.float()
-            points = self.layout + STEP * self.landmarks(seen).view(-1, POINTS, 3)
-            turn = self.turn(points.detach())
-            known = self.geometry(self._in_head_frame(points, turn).flatten(1))
-            both = self.dropout(torch.cat([seen, known], 1))
-            alone, change = self.read_alone(both), self.read_change(both)
-        return {ALONE: alone, CHANGE: change, "points": points, "turn": turn, "embedding": both}
+            first = self.layout + STEP * self.landmarks(seen).view(-1, POINTS, 3)
+            points, near = self.second_look([part.float() for part in kept[:2]], first.detach())
+            placed, near = points.detach(), near.detach()  # landmarks learn from landmarks: readings drown them
+            turn = self.turn(placed)
+            known = self.geometry(self._in_head_frame(placed, turn).flatten(1))
+            read = self.dropout(torch.cat([seen, known, near], 1))
+            alone, change = self.read_alone(read), self.read_change(read)
+        return {
+            ALONE: alone,
+            CHANGE: change,
+            "first": first,
+            "points": points,
+            "turn": turn,
+            "embedding": read,
+        }
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """`alone` and `change`, see branches."""
@@ -157,11 +171,19 @@ def in_picture(turn: np.ndarray, angle: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
+def _found(net: Estimator, crops: np.ndarray) -> dict[str, np.ndarray]:
+    parts = [net.branches(tensor(crops[i : i + AT_ONCE])) for i in range(0, len(crops), AT_ONCE)]
+    return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+
+
 def find(net: Estimator, crops: np.ndarray, angle: np.ndarray) -> dict[str, np.ndarray]:
     """What the estimator finds of faces, uint8 crops [N,128,128,3] that are turned by angle [N] in their pictures, see
-    Estimator.branches; `turn` in the picture's frame."""
-    parts = [net.branches(tensor(crops[i : i + AT_ONCE])) for i in range(0, len(crops), AT_ONCE)]
-    found = {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+    Estimator.branches; `turn` in the picture's frame; units and gaze as the mean of what each crop and its mirror image
+    say, whose errors differ."""
+    found, mirrored = (_found(net, some) for some in (crops, crops[:, :, ::-1]))
+    for name in (ALONE, CHANGE):
+        mirrored[name][:, OUTPUTS.index("gaze_yaw")] *= -1
+        found[name][:, : AT_TURN.start] = (found[name] + mirrored[name])[:, : AT_TURN.start] / 2
     return found | {"turn": in_picture(found["turn"], angle)}
 
 

@@ -10,11 +10,12 @@ from tqdm import tqdm
 
 from addon.core.attributes import AT_POSE, AT_UNITS, COMMON, INDEX, NAMES, UNITS
 from addon.core.faces import FaceReader
+from addon.core.faces.changes import close_region
 from addon.core.faces.landmarks import region_of
 from addon.core.faces.picture import Picture
 
 from . import augment, metrics
-from .crops import Seen, close_region, look
+from .crops import Seen, look
 from .estimator import ALONE, CHANGE, Estimator, attributes, changed, find
 from .ramps import Ramps
 from .train_estimator import in_crop, landmark_error

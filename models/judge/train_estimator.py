@@ -14,13 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from addon.core.attributes import COMMON, INDEX, POSE
+from addon.core.attributes import AT_UNITS, COMMON, INDEX, POSE
 from addon.core.errors import ZygomaError
+from addon.core.faces import FaceReader
+from addon.core.faces.changes import SIDE, close_region
+from addon.core.faces.measures import in_head_frame
 from addon.core.faces.picture import Picture, Region
 from addon.core.faces.topology import EYE_LEFT, EYE_RIGHT, MIRROR
 
 from . import augment, metrics
-from .crops import SIDE, close_region
 from .estimator import ALONE, CHANGE, Estimator, EstimatorConfig, find, in_picture, tensor, wanted
 from .training import Schedule, train
 from .views import Views
@@ -28,6 +30,7 @@ from .views import Views
 MIRRORED = (INDEX["pose_yaw"], INDEX["pose_roll"], INDEX["gaze_yaw"])
 LAID_OUT = 256  # views whose landmarks' mean is where training begins
 UNIT_COUNT = len(COMMON) - len(POSE)  # OpenFace's and the papers' units, which stand first
+NOISE = 0.015  # eye distances
 SMALLEST_SPREAD = 0.02  # of a label's standard deviation, which errors are counted in
 
 
@@ -40,8 +43,9 @@ class EstimatorTraining:
     decay: float = 0.02  # of the weights
     averaged: float = 0.999  # of the running mean of the weights, which is what judges
     judged: int = 8  # rounds between two looks at people held out
-    landmarks: float = 20.0  # weight of their mean distance from the truth, in eye distances
+    landmarks: float = 60.0  # weight of their mean distance from the truth, in eye distances
     depth: float = 0.3  # what a landmark's distance along the axis counts beside those in the picture
+    told: float = 3.0  # weight of what landmarks that are off falsely tell of units, see telling
     concord: float = 0.5  # weight of 1 - CCC, which keeps readings from shrinking towards the mean
     precision: str = "float32"  # or bfloat16, where the processor multiplies it
     seed: int = 0
@@ -52,7 +56,7 @@ PRESETS = {
     "cpu": EstimatorTraining(),
     "h200": EstimatorTraining(rounds=800, batch=256, precision="bfloat16"),
     "smoke": EstimatorTraining(
-        rounds=2, steps=3, batch=8, network=EstimatorConfig(widths=(4, 4, 6, 8), hidden=16, maps=(2, 4))
+        rounds=2, steps=3, batch=8, network=EstimatorConfig(widths=(4, 4, 6, 8), hidden=16, maps=(2, 4), kept=2, near=8)
     ),
 }
 
@@ -152,19 +156,42 @@ def spread_of(views: Views) -> Tensor:
     return torch.from_numpy(np.maximum(spread, SMALLEST_SPREAD).astype(np.float32))
 
 
+def telling(views: Views) -> Tensor:
+    """float32 [1434,20]: what landmarks in the head's frame tell of the units, in each one's spread, by a linear
+    regression that expects them to be NOISE off. Units hang on few of all the ways in which landmarks can be off."""
+    pose = FaceReader(threads=1).head_pose
+    heads = np.stack([in_head_frame(points, pose.turn(points)).ravel() for points in views.landmarks])
+    heads -= heads.mean(0)
+    units = views.attributes[:, AT_UNITS]
+    units = (units - units.mean(0)) / np.maximum(units.std(0), SMALLEST_SPREAD)
+    spread = heads.T @ heads + len(heads) * NOISE**2 * np.eye(heads.shape[1])
+    return torch.from_numpy(np.linalg.solve(spread, heads.T @ units).astype(np.float32))
+
+
 def eye_distances(landmarks: Tensor) -> Tensor:
     """[B,1,1]: between the middles of the eyes, of landmarks [B,478,3]."""
     across = landmarks[:, list(EYE_LEFT)].mean(1) - landmarks[:, list(EYE_RIGHT)].mean(1)
     return across.norm(dim=1)[:, None, None]
 
 
-def losses_of(found: dict[str, Tensor], faces: Faces, spread: Tensor, training: EstimatorTraining) -> Tensor:
-    """The loss of what the network found of these faces: its landmarks', and its readings' of each face and of the
-    difference between two of one person."""
+def distance(off: Tensor, depth: float) -> Tensor:
+    """Mean of how far landmarks [...,3] are off in the picture, and along its axis by the weight `depth`."""
+    return off[..., :2].abs().mean() + depth * off[..., 2].abs().mean()
+
+
+def losses_of(
+    found: dict[str, Tensor], faces: Faces, spread: Tensor, told: Tensor, training: EstimatorTraining
+) -> Tensor:
+    """The loss of what the network found of these faces: its landmarks' and its readings', of each face and of the
+    difference between two of one person. spread, told: see spread_of and telling."""
     landmarks = torch.from_numpy(faces.landmarks)
-    off = ((found["points"] - landmarks) / eye_distances(landmarks)).abs()
-    total = training.landmarks * (off[..., :2].mean() + training.depth * off[..., 2].mean())
-    true = torch.from_numpy(wanted(faces.attributes, in_picture(found["turn"].detach().numpy(), faces.angle)))
+    first, off = ((found[name] - landmarks) / eye_distances(landmarks) for name in ("first", "points"))
+    turn = found["turn"].detach()
+    in_head = off @ turn
+    changed = in_head[::2] - in_head[1::2]
+    total = training.landmarks * sum(distance(x, training.depth) for x in (first, off, changed))
+    total = total + training.told * (in_head.flatten(1) @ told).abs().mean()
+    true = torch.from_numpy(wanted(faces.attributes, in_picture(turn.numpy(), faces.angle)))
     total = total + loss(found[ALONE], true, spread, training.concord)
     change = found[CHANGE]
     return total + loss(change[::2] - change[1::2], true[::2] - true[1::2], spread, training.concord)
@@ -214,7 +241,7 @@ def train_estimator(
     if start is not None:
         net.load_state_dict(start.state_dict())
     networks = nn.ModuleDict({"estimator": net.to(memory_format=torch.channels_last)})
-    spread = spread_of(views)
+    spread, told = spread_of(views), telling(views)
     judged = plain(held_out)
     schedule = Schedule(
         rounds=training.rounds,
@@ -231,7 +258,7 @@ def train_estimator(
             faces = drawn(views, training, number * training.steps + i)
             with torch.autocast("cpu", torch.bfloat16, enabled=training.precision == "bfloat16"):
                 found = networks["estimator"].branches(tensor(faces.crops))
-            yield losses_of(found, faces, spread, training)
+            yield losses_of(found, faces, spread, told, training)
 
     def judge(networks: nn.ModuleDict) -> dict[str, float]:
         figures = scores(networks["estimator"], judged, held_out)

@@ -9,6 +9,7 @@ from addon.core.errors import PackError  # noqa: E402
 from addon.core.faces import FaceReader, cut, face_crop  # noqa: E402
 from addon.core.faces.pose import rotation  # noqa: E402
 from models.judge import estimator, identity, weights_file  # noqa: E402
+from models.judge.second_look import SecondLook  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -113,7 +114,7 @@ def test_the_exported_estimator_reads_as_torch_does_and_is_small(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     torch.manual_seed(0)
     net = estimator.Estimator()
-    for layer in (net.landmarks, net.read_alone, net.read_change):
+    for layer in (net.landmarks, net.second_look.moves, net.read_alone, net.read_change):
         torch.nn.init.normal_(layer.weight, std=0.05)  # they begin at nothing
     net.layout.copy_(torch.rand(478, 3) - 0.5)
     pictures = torch.rand(6, 3, 128, 128) * 2 - 1
@@ -130,9 +131,49 @@ def test_the_exported_estimator_reads_as_torch_does_and_is_small(tmp_path):
     assert session.get_modelmeta().custom_metadata_map["outputs"].split(",")[0] == "AU01"
 
 
+def test_a_second_look_sees_what_lies_at_landmarks():
+    """Maps that hold their own places: what is sampled at a landmark is where it is believed to be."""
+    look = SecondLook(2, 1, kept=11, hidden=8)
+    places = (torch.arange(64) + 0.5) / 64 - 0.5
+    fine = torch.stack([places.expand(64, 64), places[:, None].expand(64, 64)]).expand(2, 2, 64, 64)
+    coarse = ((torch.arange(32) + 0.5) / 32 - 0.5).expand(2, 1, 32, 32)
+    points = torch.rand(2, 478, 3) * 0.8 - 0.4
+    look.own.data.copy_(torch.eye(11).expand_as(look.own))
+    seen = []
+    look.normed.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].view(2, -1, 11)))
+    moved, _ = look.train()([fine, coarse], points)
+    assert torch.equal(moved, points), "before it has learnt anything, a look moves nothing"
+    believed = points[:, look.at, :2]
+    around = (believed[:, :, None] + look.taps).flatten(2)
+    assert torch.allclose(seen[0], torch.cat([around, believed[..., :1]], 2), atol=1e-5)
+
+
+def test_readings_do_not_move_landmarks():
+    net = estimator.Estimator(estimator.EstimatorConfig(widths=(4, 4, 6, 8), hidden=16, maps=(2, 4), kept=2, near=8))
+    torch.nn.init.normal_(net.read_alone.weight)
+    alone, _ = net(torch.rand(4, 3, 128, 128))
+    alone.square().sum().backward()
+    assert net.second_look.own.grad is None and net.landmarks.weight.grad is None
+    assert net.stages[0][0].weight.grad.abs().max() > 0
+
+
+def test_a_mirror_image_is_read_alike():
+    torch.manual_seed(0)
+    net = estimator.Estimator(estimator.EstimatorConfig(widths=(4, 4, 6, 8), hidden=16, maps=(2, 4), kept=2, near=8))
+    for layer in (net.read_alone, net.read_change):
+        torch.nn.init.normal_(layer.weight)
+    net.layout.copy_(torch.rand(478, 3) - 0.5)
+    crops = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3), np.uint8)
+    read, mirrored = (estimator.find(net.eval(), some, np.zeros(3)) for some in (crops, crops[:, :, ::-1]))
+    sideways = np.array([-1 if name == "gaze_yaw" else 1 for name in estimator.OUTPUTS[:22]])
+    for name in ("alone", "change"):
+        assert read[name][:, :22] == pytest.approx(mirrored[name][:, :22] * sideways, abs=1e-5)
+        assert np.ptp(read[name][:, 21]) > 0.01
+
+
 def test_the_estimators_turn_is_the_products():
     """Rigid landmarks of a turned head, with noise that lids and lips could make."""
-    net = estimator.Estimator(estimator.EstimatorConfig(widths=(4, 4, 6, 8), hidden=16, maps=(2, 4)))
+    net = estimator.Estimator(estimator.EstimatorConfig(widths=(4, 4, 6, 8), hidden=16, maps=(2, 4), kept=2, near=8))
     pose = FaceReader(threads=1).head_pose
     rng = np.random.default_rng(0)
     for angles in ((0, 0, 0), (0.3, -0.5, 0.2), (-0.4, 0.6, -0.3)):

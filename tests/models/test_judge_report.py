@@ -29,7 +29,7 @@ CHANGES = (
 @pytest.fixture(scope="module")
 def judges():
     torch.manual_seed(0)
-    net = estimator.Estimator(estimator.EstimatorConfig(widths=(4, 4, 6, 8), hidden=16, maps=(2, 4)))
+    net = estimator.Estimator(estimator.EstimatorConfig(widths=(4, 4, 6, 8), hidden=16, maps=(2, 4), kept=2, near=8))
     for name, parameter in net.named_parameters():
         if name.startswith(("read_", "landmarks")):  # they begin at nothing
             torch.nn.init.normal_(parameter, std=0.1)

@@ -11,15 +11,17 @@ torch = pytest.importorskip("torch")
 
 import drawn_people  # noqa: E402
 
-from addon.core.attributes import AT_UNITS, INDEX, NAMES  # noqa: E402
+from addon.core.attributes import AT_UNITS, INDEX, NAMES, UNITS  # noqa: E402
 from addon.core.errors import ZygomaError  # noqa: E402
 from addon.core.faces import FaceReader  # noqa: E402
+from addon.core.faces.changes import SIDE, close_region  # noqa: E402
 from addon.core.faces.landmarks import region_of  # noqa: E402
 from addon.core.faces.picture import Picture, transform  # noqa: E402
+from addon.core.mesh import layout  # noqa: E402
 from addon.core.mesh.fit import rotation  # noqa: E402
 from models.judge import augment, estimator, identity, train_estimator, train_identity  # noqa: E402
 from models.judge.__main__ import main  # noqa: E402
-from models.judge.crops import SIDE, close_region, look  # noqa: E402
+from models.judge.crops import look  # noqa: E402
 from models.judge.views import DatasetError, read_views  # noqa: E402
 
 torch.set_num_threads(1)
@@ -158,20 +160,44 @@ def test_a_change_counts_between_pictures_of_one_person_alone(views):
     faces = train_estimator.drawn(views, training, 0)
     turn = torch.from_numpy(np.stack([rotation(pose) for pose in faces.attributes[:, :3]])).float()
     true = torch.from_numpy(estimator.wanted(faces.attributes, estimator.in_picture(turn.numpy(), faces.angle)))
-    spread = torch.full((25,), 0.2)
-    right = {"alone": true, "change": true, "points": torch.from_numpy(faces.landmarks), "turn": turn}
+    spread, told = torch.full((25,), 0.2), torch.zeros(478 * 3, 20)
+    points = torch.from_numpy(faces.landmarks)
+    right = {"alone": true, "change": true, "first": points, "points": points, "turn": turn}
 
     def loss(**found):
-        return float(train_estimator.losses_of(right | found, faces, spread, training))
+        return float(train_estimator.losses_of(right | found, faces, spread, told, training))
 
     whose = torch.rand(3, 25).repeat_interleave(2, 0)
     assert loss(change=true + whose) == pytest.approx(loss(), abs=1e-4)
     assert loss(change=true + torch.rand(6, 25)) > loss() + 0.5
     assert loss(alone=true + whose) > loss() + 0.5
-    assert loss(points=right["points"] + 0.01) > loss() + 0.2
+    moved = loss(first=points + 0.01) - loss()
+    assert moved > 0.6 and loss(points=points + 0.01) - loss() == pytest.approx(moved, rel=0.3)
+    one = torch.zeros(6, 1, 1).index_fill(0, torch.tensor([0]), 0.06)
+    assert loss(points=points + one) - loss() > 1.5 * moved, "off in one of a person's pictures counts as a change, too"
     known = np.array([[0.2, 0.9] + 18 * [0.0]])
     before, now = np.zeros((1, 25)), np.full((1, 25), 0.3)
     assert estimator.changed(before, now, known)[0, :3].tolist() == pytest.approx([0.5, 1.0, 0.3])
+
+
+def test_landmarks_tell_of_units():
+    """Faces whose brows rise by AU01 and whose chins by AU26 drop, each in a pose of its own."""
+    rng = np.random.default_rng(0)
+    poses = rng.normal(0, 0.3, (200, 3))
+    faces = np.stack([drawn_people.canonical(pose, 100) for pose in poses])
+    down = np.stack([rotation(pose)[:, 1] for pose in poses])
+    units = np.zeros((200, len(NAMES)), np.float32)
+    units[:, [INDEX["AU01"], INDEX["AU26"]]] = rng.random((200, 2))
+    moved = {"AU01": (list(layout.BROWS[0]), -2.0), "AU26": ([layout.CHIN], 4.0)}
+    for unit, (where, pixels) in moved.items():
+        faces[:, where] += pixels * units[:, INDEX[unit], None, None] * down[:, None]
+    told = train_estimator.telling(SimpleNamespace(landmarks=faces, attributes=units)).numpy()
+    raised, dropped = np.zeros((2, 478, 3))
+    raised[list(layout.BROWS[0]), 1], dropped[layout.CHIN, 1] = -2 / 25, 4 / 25
+    at = [UNITS.index(unit) for unit in moved]
+    spread = units[:, AT_UNITS].std(0)[at]
+    assert raised.ravel() @ told[:, at] * spread == pytest.approx([1, 0], abs=0.15)
+    assert dropped.ravel() @ told[:, at] * spread == pytest.approx([0, 1], abs=0.15)
 
 
 def test_two_pictures_of_a_person_have_one_shape_and_one_camera(views):
@@ -191,17 +217,17 @@ def test_a_few_faces_can_be_learnt_by_heart(views):
     """Landmarks and readings alike, in bfloat16 as in float32."""
     faces = train_estimator.drawn(views, replace(train_estimator.PRESETS["smoke"], batch=8), 0)
     training = train_estimator.PRESETS["smoke"]
-    spread = train_estimator.spread_of(views)
+    spread, told = train_estimator.spread_of(views), train_estimator.telling(views)
     for precise in (True, False):
         torch.manual_seed(0)
-        network = estimator.EstimatorConfig(widths=(8, 8, 12, 16), hidden=32, maps=(4, 8), dropout=0.0)
+        network = replace(training.network, widths=(8, 8, 12, 16), hidden=32, maps=(4, 8), near=32, dropout=0.0)
         net = estimator.Estimator(network, torch.from_numpy(faces.landmarks.mean(0)))
         optimiser = torch.optim.Adam(net.parameters(), lr=3e-3)
         losses = []
         for _ in range(80):
             with torch.autocast("cpu", torch.bfloat16, enabled=not precise):
                 found = net.branches(estimator.tensor(faces.crops))
-            loss = train_estimator.losses_of(found, faces, spread, training)
+            loss = train_estimator.losses_of(found, faces, spread, told, training)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

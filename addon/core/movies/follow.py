@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..attributes import UNITS
 from ..faces import FaceReader
+from ..faces.changes import read_changes
 from ..faces.detect import SHORT, Detection, detect, detect_in
 from ..faces.expression import BLENDSHAPES
 from ..faces.landmarks import Fit, fit_regions, region_of
@@ -45,7 +47,7 @@ RECORD = np.dtype(
         *(("confidence", "<f4"), ("spread", "<f4")),
         *(("turn", "<f4", (3, 3)), ("middle", "<f4", 2), ("eyes", "<f4")),  # eyes: their distance in pixels
         *(("lip_gap", "<f4"), ("chin_drop", "<f4"), ("irises", "<f4", (2, 2))),
-        ("blendshapes", "<f4", len(BLENDSHAPES)),
+        *(("blendshapes", "<f4", len(BLENDSHAPES)), ("changes", "<f4", len(UNITS))),
     ]
 )
 
@@ -102,7 +104,7 @@ class Follower:
         if cut or self._search_due(frame.time):
             points |= self._searched(picture, frame.time, points)
         self.points = points
-        return self._records(frame, points)
+        return self._records(frame, picture, points)
 
     def _is_cut(self, pixels: np.ndarray) -> bool:
         step = max(1, min(pixels.shape[:2]) // (2 * THUMBNAIL))
@@ -207,7 +209,7 @@ class Follower:
         shape = in_head_frame(points, pose.turn(points))[pose.rigid]
         return shape - shape.mean(0)
 
-    def _records(self, frame: Frame, points: dict[int, np.ndarray]) -> np.ndarray:
+    def _records(self, frame: Frame, picture: Picture, points: dict[int, np.ndarray]) -> np.ndarray:
         height, width = frame.pixels.shape[:2]
         out = np.zeros(max(1, len(points)), RECORD)
         out["frame"], out["face"], out["time"], out["size"] = frame.number, -1, frame.time, (width, height)
@@ -216,6 +218,7 @@ class Follower:
         numbers = sorted(points)
         batch = np.stack([points[number] for number in numbers]).astype(np.float32)
         (out["blendshapes"],) = self.models.run("blendshapes.onnx", landmarks=batch)
+        out["changes"] = read_changes(self.models, picture, batch)
         people = {person.number: person for person in self.people}
         pose = self.reader.head_pose
         for row, number, landmarks in zip(out, numbers, batch, strict=True):

@@ -12,7 +12,7 @@ from ..faces.measures import directions
 from ..faces.pose import angles, line_of_sight
 from ..tables.recognise import SCALE
 from ..tables.scale import POINTS
-from .units import GAZE_WIDTH, POSE_WIDTH, READ, UNREAD, smooth
+from .units import CHANGED, GAZE_WIDTH, POSE_WIDTH, READ, UNREAD, smooth
 
 EYES = tuple(f"gaze_{eye}_{axis}" for eye in (0, 1) for axis in "xyz")  # 0 is the left one in the picture
 PLACE = ("gaze_angle_x", "gaze_angle_y", "pose_Tx", "pose_Ty", "pose_Tz", "pose_Rx", "pose_Ry", "pose_Rz")
@@ -23,7 +23,7 @@ SHUT = 0.5  # AU45 from which the eyes say nothing of where they look
 BETWEEN_EYES = 63.0  # millimetres from the middle of one eye's corners to the other's
 ROWS = 4096  # written at a time
 
-assert set(UNITS) == {*READ, *UNREAD}
+assert set(UNITS) == {*READ, *CHANGED, *UNREAD}
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,9 +18,9 @@ from .follow import MOST_FACES, RECORD, Follower
 from .footage import Footage, Frame
 from .journal import Journal
 from .table import Rows, lines, rows
-from .units import UNREAD, solve, solve_still
+from .units import UNREAD, WITHOUT_REST, solve, solve_still
 
-VERSION = 1  # of what the journal holds
+VERSION = 2  # of what the journal holds
 FEWEST_ROWS = 3  # a face seen in fewer frames of a movie is a mistake
 
 
@@ -142,7 +142,7 @@ def _people(records: np.ndarray) -> tuple[list[Rows], list[str]]:
         faces.append(rows(own, units))
         if not rested:
             unrested.append(str(number))
-    notes = [f"Without a reading, so written as 0: {', '.join(UNREAD)}."] if faces else []
+    notes = [_without_reading(UNREAD if len(unrested) < len(faces) else WITHOUT_REST)] if faces else []
     if unrested:
         who = "The recording" if len(faces) == 1 else f"Face {', '.join(unrested)}"
         notes.append(f"{who} is too short to show a face at rest: read by everybody's usual rest, like a photo.")
@@ -178,5 +178,9 @@ def _still(footage: Footage, table: Path, reader: FaceReader, began: float) -> T
     if not faces:
         raise MovieError(f"{footage.path}: no face was found; use a picture that shows a face from the front.")
     write_chunks(table, lines(faces, np.zeros(0, RECORD)))
-    note = f"Without a reading, so written as 0: {', '.join(UNREAD)}."
-    return TrackReport(table, 1, 0, {face.face: 1 for face in faces}, False, (note,), time.monotonic() - began)
+    notes = (_without_reading(WITHOUT_REST),)
+    return TrackReport(table, 1, 0, {face.face: 1 for face in faces}, False, notes, time.monotonic() - began)
+
+
+def _without_reading(units: tuple[str, ...]) -> str:
+    return f"Without a reading, so written as 0: {', '.join(units)}."

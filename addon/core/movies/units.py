@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
+from ..attributes import UNITS
 from ..faces.expression import BLENDSHAPES, both, unit_readings
 
 SHORTEST_WITH_REST = 2.0  # seconds; in less, the lowest values are as likely an expression as the face at rest
@@ -55,7 +56,11 @@ SHOWN: dict[str, Shown] = {
     "mouthFunnel": Shown({"AU22": 0.3}, (0.0, 0.02, 0.1), 0.5),
 }
 READ: tuple[str, ...] = tuple(sorted({unit for shown in SHOWN.values() for unit in shown.units} | {"AU06"}))
-UNREAD = ("AU09", "AU14", "AU20", "AU23")  # the reader's scores for them stay still, or follow other units
+# What the estimator reads of a full one, see faces.changes, where no score answers to a unit, or less well (AU10). They
+# mostly rest, so the median is the person's rest; where that is unknown, AU10 has its score and the others are 0.
+CHANGED: dict[str, float] = {"AU09": 0.4, "AU10": 0.56, "AU23": 0.5}
+UNREAD = ("AU14", "AU20")  # neither answers to them on real faces
+WITHOUT_REST = tuple(sorted({*UNREAD, *CHANGED} - set(READ)))  # what a still or a short recording does not tell
 GAP = 0.02  # eye distances: lips that touch
 
 # Full widths at half height of the Gaussians over time, in seconds. Lids move within a frame or two, lips and jaw
@@ -116,13 +121,20 @@ def solve(records: np.ndarray) -> tuple[dict[str, np.ndarray], bool]:
         if units[i] == "AU26":  # parts the lips, so it is no more than they show
             solved[i] = np.minimum(solved[i], np.clip(moved[:, gap] / adds[gap, i], 0, 1))
     out = dict(zip(units, solved, strict=True))
-    return out | {"AU06": _cheeks(out["AU12"])}, own_rest
+    out["AU06"] = _cheeks(out["AU12"])
+    return out | (_changed(records) if own_rest else {}), own_rest
 
 
 def solve_still(blendshapes: Mapping[str, float]) -> dict[str, float]:
     """Units 0..1 of one picture, by the same fixed table as a photo's own."""
     read = unit_readings(blendshapes)
     return {unit: read.get(unit, 0.0) for unit in READ if unit != "AU06"} | {"AU06": float(_cheeks(read["AU12"]))}
+
+
+def _changed(records: np.ndarray) -> dict[str, np.ndarray]:
+    changes = smooth(records["changes"], records["time"], WIDTH)
+    changes -= np.median(changes, axis=0)
+    return {unit: np.clip(changes[:, UNITS.index(unit)] / full, 0, 1) for unit, full in CHANGED.items()}
 
 
 def _cheeks(smile):

@@ -1,14 +1,23 @@
 """The judges: what they see, what they compute, and that they refuse what does not fit."""
 
+import hashlib
+import tomllib
+
 import numpy as np
 import pytest
+from portraits import portrait_path
 
 torch = pytest.importorskip("torch")
 
+from addon.core.attributes import UNITS  # noqa: E402
 from addon.core.errors import PackError  # noqa: E402
-from addon.core.faces import FaceReader, cut, face_crop  # noqa: E402
+from addon.core.faces import FaceReader, cut, face_crop, read_photo  # noqa: E402
+from addon.core.faces.changes import SIDE, close_region, read_changes  # noqa: E402
+from addon.core.faces.models import FOLDER  # noqa: E402
+from addon.core.faces.picture import Picture  # noqa: E402
 from addon.core.faces.pose import rotation  # noqa: E402
 from models.judge import estimator, identity, weights_file  # noqa: E402
+from models.judge.reading import WEIGHTS  # noqa: E402
 from models.judge.second_look import SecondLook  # noqa: E402
 
 torch.set_num_threads(1)
@@ -129,6 +138,20 @@ def test_the_exported_estimator_reads_as_torch_does_and_is_small(tmp_path):
         assert ours == pytest.approx(expected.detach().numpy(), abs=3e-3)
         assert np.ptp(ours) > 0.1
     assert session.get_modelmeta().custom_metadata_map["outputs"].split(",")[0] == "AU01"
+
+
+def test_the_tracker_reads_by_the_shipped_estimator():
+    """The face models' graph is made from the judge's weights, and reads what the judge does of a painting."""
+    weights = WEIGHTS / "estimator.safetensors"
+    listed = tomllib.loads((FOLDER / "face.toml").read_text())["files"]["changes.onnx"]
+    assert listed["source_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    reader, photo = FaceReader(threads=1), read_photo(portrait_path("mona_lisa"))
+    points = reader.face(photo).landmarks[None]
+    picture = Picture(photo.pixels)
+    crop = picture.crop(close_region(points[0]), SIDE)[None]
+    found = estimator.find(estimator.load(weights), crop, np.zeros(1))["change"][:, : len(UNITS)]
+    assert read_changes(reader.models, picture, points) == pytest.approx(found, abs=5e-3)
+    assert np.ptp(found) > 0.1
 
 
 def test_a_second_look_sees_what_lies_at_landmarks():

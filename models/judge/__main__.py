@@ -23,7 +23,6 @@ from addon.core.faces import FaceReader
 from addon.core.faces.models import FOLDER as FACE_MODELS
 from addon.core.pack import find_pack, list_packs
 from addon.core.session import Generator
-from models.head.face_models import list_models
 from models.people.shard import read_about
 
 from . import carry_over, estimator, identity, proof, ramps, report, train_estimator, train_identity, trial
@@ -67,6 +66,8 @@ def train(args: argparse.Namespace) -> None:
 
 def ship(args: argparse.Namespace) -> None:
     """Makes the estimator one of the face models, by which `addon track` reads what blendshapes do not."""
+    from models.head.face_models import list_models  # needs what reads MediaPipe's files, which judging does not
+
     weights = args.weights / "estimator.safetensors"
     estimator.export(estimator.load(weights), args.out / "changes.onnx")
     origin = {

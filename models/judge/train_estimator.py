@@ -28,7 +28,7 @@ from .training import Schedule, train
 from .views import Views
 
 MIRRORED = (INDEX["pose_yaw"], INDEX["pose_roll"], INDEX["gaze_yaw"])
-WIDEST = 2.0
+WIDEST = 2.0  # times; beyond it noise would be read for units that are hardly seen
 EVENED = 100  # people
 LAID_OUT = 256  # views whose landmarks' mean is where training begins
 UNIT_COUNT = len(COMMON) - len(POSE)  # OpenFace's and the papers' units, which stand first

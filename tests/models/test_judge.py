@@ -13,9 +13,10 @@ from addon.core.attributes import UNITS  # noqa: E402
 from addon.core.errors import PackError  # noqa: E402
 from addon.core.faces import FaceReader, cut, face_crop, read_photo  # noqa: E402
 from addon.core.faces.changes import SIDE, close_region, read_changes  # noqa: E402
-from addon.core.faces.models import FOLDER  # noqa: E402
+from addon.core.faces.models import FOLDER, FaceModels  # noqa: E402
 from addon.core.faces.picture import Picture  # noqa: E402
 from addon.core.faces.pose import rotation  # noqa: E402
+from models.head.face_models import list_models  # noqa: E402
 from models.judge import estimator, identity, weights_file  # noqa: E402
 from models.judge.reading import WEIGHTS  # noqa: E402
 from models.judge.second_look import SecondLook  # noqa: E402
@@ -214,3 +215,13 @@ def test_a_crops_own_angle_is_given_back():
     there = estimator.in_picture(turn, np.array([0.4]))
     assert there[0] == pytest.approx(rotation((0, 0, 0.4)) @ turn[0], abs=1e-6)
     assert estimator.in_picture(turn, np.zeros(1)) == pytest.approx(turn)
+
+
+def test_the_list_of_face_models_keeps_what_others_wrote(tmp_path):
+    for name, said in (("a.onnx", {"source": "x"}), ("b.onnx", {"licence": "CC0", "source": "y"})):
+        (tmp_path / name).write_bytes(name.encode())
+        list_models(tmp_path, {name: said})
+    models = FaceModels(tmp_path)
+    assert models.read("a.onnx") == b"a.onnx" and models.read("b.onnx") == b"b.onnx"
+    listed = tomllib.loads((tmp_path / "face.toml").read_text())["files"]
+    assert listed["a.onnx"]["source"] == "x" and listed["b.onnx"]["licence"] == "CC0"

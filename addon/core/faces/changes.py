@@ -1,4 +1,4 @@
-"""Action Units that no blendshape answers to, read off pixels by the project's own estimator (models/judge).
+"""Action Units that blendshapes hardly answer to, read off pixels by the project's own estimator (models/judge).
 
 It learnt from synthetic people alone, and one face by itself tells it little: wings of a nose may be wide or raised. So
 what it reads counts as the difference between two pictures of one person.

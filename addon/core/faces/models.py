@@ -58,7 +58,7 @@ class FaceModels:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = self.threads
                 options.log_severity_level = 3
-                # Idle pools of five sessions that spin would fight for the cores.
+                # Idle pools of six sessions that spin would fight for the cores.
                 options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 self.sessions[name] = onnxruntime.InferenceSession(
                     self.read(name), options, providers=["CPUExecutionProvider"]

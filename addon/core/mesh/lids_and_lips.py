@@ -110,15 +110,16 @@ def lip_seal(
     upper, lower = landmarks[list(INNER_UPPER_LIP[1:-1]), :2], landmarks[list(INNER_LOWER_LIP[1:-1]), :2]
     upper_after = upper + _moved(fields.below, gone, upper, scale)
     lower_after = lower + _moved(fields.above, gone, lower, scale)
-    corners = landmarks[[INNER_UPPER_LIP[0], INNER_UPPER_LIP[-1]], :2]
-    corners = corners + _moved(fields.below, gone, corners, scale)
+    own_corners = landmarks[[INNER_UPPER_LIP[0], INNER_UPPER_LIP[-1]], :2]
+    corners = own_corners + _moved(fields.below, gone, own_corners, scale)
     before, after = (lower - upper)[:, 1], (lower_after - upper_after)[:, 1]
     # Shut lips meet, whatever landmarks say.
     gap = after - before if shut else after + (SEAL_PRESS + SEAL_PRESS_PX * 2 / size / before.max()) * before
     x0, x1 = openings.mouth
     x, y = grid(GRID)
     middle = (upper[:, 0] + lower[:, 0]) / 2
-    line = np.interp((upper_after + lower_after)[:, 0] / 2, *corners[np.argsort(corners[:, 0])].T)
+    middle_after = (upper_after + lower_after)[:, 0] / 2
+    line = np.interp(middle_after, *corners[np.argsort(corners[:, 0])].T)
     lowered = (line - upper_after[:, 1]) / np.maximum(lower_after[:, 1] - upper_after[:, 1], 1e-6)
     lowered = gaussian_filter1d(np.clip(lowered, *LIP_SHARES), 1.0, mode="nearest")  # the upper lip's share
     lowered = np.interp(x[0], middle, lowered)
@@ -128,7 +129,10 @@ def lip_seal(
     gap = gaussian_filter1d(gap, 1.0)[None] * to_motion
     # A lip that hung steeply lies level now: as thick as it was, it is less high, the less the nearer to the corners.
     high = np.maximum(curve(landmarks, OUTER_LOWER_LIP, x) - curve(landmarks, INNER_LOWER_LIP, x), 1e-3)[0]
-    steep, level = (np.gradient(np.r_[corners[0, 1], v, corners[1, 1]], at) for v in (lower[:, 1], line))
+    steep, level = (
+        np.gradient(np.r_[ends[0, 1], heights, ends[1, 1]], np.r_[ends[0, 0], places, ends[1, 0]])
+        for ends, heights, places in ((own_corners, lower[:, 1], middle), (corners, line, middle_after))
+    )
     stays = np.interp(x[0], at, np.hypot(1, level) / np.hypot(1, steep))
     aside = np.interp(x[0], [x0, landmarks[LOWER_LIP, 0], x1], [-1, 0, 1])
     fullest = np.interp(landmarks[LOWER_LIP, 0], x[0], high) * (1 - aside**2) ** ENDS_IN

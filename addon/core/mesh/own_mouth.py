@@ -130,7 +130,7 @@ def own_mouth(
     deep = gum * (1 - GUM_SHADE * smoothstep(past / GUM_ENDS))[..., None] * aside[..., None]
     fallen += smoothstep(past / INTO_GUM)[..., None] * (deep - fallen)
     falling = falls * smoothstep(1 - (bite - y) / (UNDER_TEETH * eye_distance))
-    painted = np.where((falls > 0) & (past < 0), 0.0, 1.0)
+    painted = 1 - np.where(past < 0, falls, 0.0)
     return OwnMouth(
         colour * above[..., None], has * within * below * hangs, fallen, falling, painted, hangs, has, np.stack(shadows)
     )

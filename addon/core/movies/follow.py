@@ -71,10 +71,13 @@ class Follower:
     """Readings of each frame's faces; frames come in order. points: the landmarks float32 [478,3] of the last frame's
     faces, by number."""
 
-    def __init__(self, reader: FaceReader, most: int = MOST_FACES, patience: float = SEARCHED_LOST):
+    def __init__(
+        self, reader: FaceReader, most: int = MOST_FACES, patience: float = SEARCHED_LOST, expressions: bool = True
+    ):
         """most: how many faces are followed at a time; the largest come first. patience: seconds between two searches
-        while a face is missing."""
+        while a face is missing. expressions: whether blendshapes and changes are read, which else are 0."""
         self.reader, self.models, self.most, self.patience = reader, reader.models, most, patience
+        self.expressions = expressions
         self.points: dict[int, np.ndarray] = {}
         self.people: list[Person] = []
         self.refused: list[tuple[float, np.ndarray, float]] = []  # time, middle, side
@@ -217,8 +220,9 @@ class Follower:
             return out
         numbers = sorted(points)
         batch = np.stack([points[number] for number in numbers]).astype(np.float32)
-        (out["blendshapes"],) = self.models.run("blendshapes.onnx", landmarks=batch)
-        out["changes"] = read_changes(self.models, picture, batch)
+        if self.expressions:
+            (out["blendshapes"],) = self.models.run("blendshapes.onnx", landmarks=batch)
+            out["changes"] = read_changes(self.models, picture, batch)
         people = {person.number: person for person in self.people}
         pose = self.reader.head_pose
         for row, number, landmarks in zip(out, numbers, batch, strict=True):

@@ -18,7 +18,7 @@ from .follow import MOST_FACES, RECORD, Follower
 from .footage import Footage, Frame
 from .journal import Journal
 from .table import Rows, lines, rows
-from .units import UNREAD, WITHOUT_REST, solve, solve_still
+from .units import REST_NEEDED, UNREAD, solve, solve_still
 
 VERSION = 2  # of what the journal holds
 FEWEST_ROWS = 3  # a face seen in fewer frames of a movie is a mistake
@@ -66,9 +66,9 @@ def track_movie(
     """
     began = time.monotonic()
     footage = Footage(job.movie, job.rate)
-    table, subject = Path(job.table), _subject(job, footage)
-    _check_table(table, job, subject)
     reader = reader or FaceReader()
+    table, subject = Path(job.table), _subject(job, footage, reader)
+    _check_table(table, job, subject)
     if footage.is_still:
         return _still(footage, table, reader, began)
     with Journal(table, subject) as journal:
@@ -115,12 +115,13 @@ def _check_table(table: Path, job: TrackJob, subject: dict) -> None:
     make_folder(table.parent)
 
 
-def _subject(job: TrackJob, footage: Footage) -> dict:
+def _subject(job: TrackJob, footage: Footage, reader: FaceReader) -> dict:
     """What the journal's records are of: a run on anything else begins anew."""
     return {
         "what": "Zygoma follows a movie",
         "version": VERSION,
         "record": RECORD.itemsize,
+        "models": reader.models.digests,
         "movie": footage.fingerprint,
         "options": [job.start, job.end, job.faces, job.rate],
     }
@@ -142,10 +143,11 @@ def _people(records: np.ndarray) -> tuple[list[Rows], list[str]]:
         faces.append(rows(own, units))
         if not rested:
             unrested.append(str(number))
-    notes = [_without_reading(UNREAD if len(unrested) < len(faces) else WITHOUT_REST)] if faces else []
+    notes = [_without_reading(UNREAD)] if faces else []
     if unrested:
         who = "The recording" if len(faces) == 1 else f"Face {', '.join(unrested)}"
         notes.append(f"{who} is too short to show a face at rest: read by everybody's usual rest, like a photo.")
+        notes.append(f"Without the person's own rest, so written as 0 there: {', '.join(REST_NEEDED)}.")
     if len(kept) < len(found):
         notes.append(f"Left out: {len(found) - len(kept)} faces that were seen in fewer than {FEWEST_ROWS} frames.")
     blank = int((records["face"] < 0).sum())
@@ -178,7 +180,7 @@ def _still(footage: Footage, table: Path, reader: FaceReader, began: float) -> T
     if not faces:
         raise MovieError(f"{footage.path}: no face was found; use a picture that shows a face from the front.")
     write_chunks(table, lines(faces, np.zeros(0, RECORD)))
-    notes = (_without_reading(WITHOUT_REST),)
+    notes = (_without_reading((*REST_NEEDED, *UNREAD)),)
     return TrackReport(table, 1, 0, {face.face: 1 for face in faces}, False, notes, time.monotonic() - began)
 
 

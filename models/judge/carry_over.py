@@ -1,8 +1,8 @@
 """Does what was learnt on synthetic people hold for real faces? Measured beside readers that learnt from real ones.
 
 A movie with its OpenFace table: each unit's correlation over time, beside that of the product's own tracker, which has
-the units of movies.units.CHANGED from the shipped estimator. Portraits: each unit's correlation over people with what the
-tracker's blendshapes and the mesh fit say. Nothing is learnt here.
+the units of movies.units.CHANGED from the shipped estimator. Portraits: each unit's correlation over people with what
+the tracker's blendshapes and the mesh fit say. Nothing is learnt here.
 """
 
 from __future__ import annotations

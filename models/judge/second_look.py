@@ -27,7 +27,7 @@ from addon.core.mesh.layout import (
 )
 
 OUTLINES = (*BROWS, *LOWER_BROWS, *UPPER_LIDS, *LOWER_LIDS, *IRISES, INNER_UPPER_LIP, INNER_LOWER_LIP, LIPS, FACE_OVAL)
-THINNED = 4
+THINNED = 4  # one in so many of the landmarks that lie on no outline is looked at
 REACH = 0.0235  # sides of the crop, across and down, between a landmark and where else is looked: 3 of 128 pixels
 TAPS = ((0.0, 0.0), (-REACH, -REACH), (REACH, -REACH), (-REACH, REACH), (REACH, REACH))
 STEP = 0.02  # sides of the crop that a landmark moves where its output is 1

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from .layout import IRISES, LOWER_BROWS, LOWER_LIDS, UPPER_LIDS, curve, smoothstep
+from .layout import GREY, IRISES, LOWER_BROWS, LOWER_LIDS, UPPER_LIDS, curve, smoothstep
 from .patch import Patch
 from .seams import Seams
 
@@ -16,7 +16,6 @@ SHADOW_REACH = 0.4  # of the opening: how far from a lid its shadow is looked fo
 DEEPEST_SHADOW, BRIGHTEST_SHADOW = 0.25, (1.0, 1.5)  # of the upper and the lower lid, whose rim glistens
 # How an edge is lit against what is painted: grey levels added on both sides, limits.
 DARK, LIT = 8.0, (0.4, 1.2)
-GREY = np.array([0.299, 0.587, 0.114], np.float32)
 LEAST_LID = 0.25  # of the eye's width, up to the brow
 SKIN_ABOVE = 0.15  # of the way from lid to brow: where lashes end
 FULL, ENDS = 0.4, 0.85  # of it: how far up a shut lid's own skin replaces what is darker

@@ -34,6 +34,7 @@ STATE = (
 CAMERA_DISTANCE = 9.0
 GRID = 128
 LIP_EDGE = 2.25  # how many times softer than it looks the lower lip's edge is kept, so that its rim can go as lips shut
+GREY = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB: how bright it looks
 LID_EDGE = 4.0  # the upper lid's, whose rim goes as it falls
 
 # Image left to right; "first" is the eye on the image's left (the person's right).

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .layout import smoothstep
+from .layout import GREY, smoothstep
 from .patch import Patch
 from .seams import Seams
 
@@ -23,13 +23,10 @@ MIDDLE, PARTLY = 0.25, (0.3, 0.5)  # of the mouth's width; of the middle: if so 
 MOST, WIDE = 0.35, (0.65, 0.8)  # the same of what falls
 DARK_BITE = -0.7, -0.55  # of the brightness of teeth: lighter lines are no gap
 AS_BRIGHT = 0.4, 0.5  # as teeth: what lies on the lower lip, if it is none of them, if it is
-
-
-STEPS, HEIGHTS = 41, 24
+STEPS, HEIGHTS = 41, 24  # columns and rows in which the line between the teeth is looked for
 HIGHEST_BITE = 0.35  # of the gap
 LOWER = 0.35  # of the brightness of teeth: so much darker a line must be to lie at the gap's top, not at its bottom
-BEND = 4.0
-GREY = np.array([0.299, 0.587, 0.114], np.float32)
+BEND = 4.0  # cost of the square of what share of the gap the line climbs from one column to the next
 
 
 def bite_line(image: np.ndarray, seams: Seams, openings) -> np.ndarray:

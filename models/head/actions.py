@@ -19,7 +19,7 @@ ACTIONS: dict[str, dict[str, float]] = {
         **_both("cheekSquint", 0.3),
     },
     "AU10": {**_both("mouthUpperUp", 1.0), **_both("noseSneer", 0.3)},
-    "AU12": _both("mouthSmile", 0.85),
+    "AU12": {**_both("mouthSmile", 0.85), **_both("mouthLowerDown", 0.65)},  # a smile of itself presses lips together
     "AU14": {  # puckered and pulled down against the dimples' widening, which reads as a smile
         **_both("mouthDimple", 0.9),
         **_both("mouthPress", 0.5),

@@ -29,7 +29,7 @@ SHAPES = {
     "below": (1, 7, "S", "S"),
     "crease_map": (1, 1, "S", "S"),
     "inner": (1, 5, "S", "S"),
-    "jaw": (1, 4, "S", "S"),
+    "jaw": (1, 6, "S", "S"),
     "surface": (1, 4, GRID, GRID),
     **dict.fromkeys(("motion_above", "motion_below"), (len(UNITS) + 2, 3, GRID, GRID)),
     **dict.fromkeys(("creases", "shading"), (len(UNITS), GRID, GRID)),

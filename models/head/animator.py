@@ -229,11 +229,11 @@ class Animator(nn.Module):
             places = upsample_window(layers, part, size) + cut(over, part).repeat(3, 1, 1, 1)
             upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
             skin_below, mask_below, shadow_below = sample_layer(below, places[2:4]).split([3, 1, 3])
-            skin_above, edge, shadow_above, shut = upper.split([3, 1, 3, 3])
-            depths, before, kept = cavity, behind[3:4], behind[4:]
+            skin_above, edge, shadow_above, shut, even = upper.split([3, 1, 3, 3, 1])
+            depths, before, kept = cavity * shadow_above, behind[3:4], behind[4:]
             if has_jaw:
                 lower = sample_layer(jaw, places[4:] - travel.view(2, -1, 1, 1))
-                depths = mix(cavity, lower[:3], lower[3:4])
+                depths = mix(cavity, lower[:3], lower[3:4]) * mix(even, shadow_above, lower[5:])
                 # Shade behind the upper teeth lies on the tongue, not on what stands in front of it.
                 before = torch.relu(before * (1 - UNSHADED * lower[4:5] * (1 - before)))
                 kept = torch.maximum(kept, (1 - behind[3:4]) * lower[5:])
@@ -245,7 +245,7 @@ class Animator(nn.Module):
                 edge = (edge - CLEAN_RIM * falling) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), falling)
             mask_above = edge.clamp(0, 1)
             here = cut(light, inside)
-            hidden = mix(depths, behind[:3], before) * shadow_above * shadow_below
+            hidden = mix(depths, behind[:3] * shadow_above, before) * shadow_below
             covered = mix(hidden, skin_below * here, mask_below)
             opened = mix(covered, skin_above * here, mask_above)
             open_now = (1 - mask_above) * (1 - mask_below) * (1 - kept)

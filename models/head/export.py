@@ -55,7 +55,7 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
 
     state = {
         "photo": noise(1, 3, size, size),
-        "above": noise(1, 10, size, size),
+        "above": noise(1, 11, size, size),
         "below": noise(1, 7, size, size),
         "crease_map": noise(1, 1, size, size),
         "inner": noise(1, 5, size, size),

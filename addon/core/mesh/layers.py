@@ -72,6 +72,8 @@ def paint_layers(
     own = own_mouth(patch, photo, seams, openings, eye_distance, palette.teeth, palette.gum)
     # The upper lip is the layer below's, the lower lip the one's above.
     patch.of(lower_shadow)[:], patch.of(upper_shadow)[:] = own.shadows
+    even = np.ones((size, size), np.float32)
+    patch.of(even)[:] = own.even
     # Painted upper teeth go on from those that the photo shows under the lip alone.
     above_lip, share = patch.y < patch.over(seams.upper_lip), own.upper_share
     teeth = upper_teeth[..., 3] * np.maximum(above_lip, 1 - own.has)
@@ -105,10 +107,10 @@ def paint_layers(
 
     return {
         "photo": planes(photo),
-        "above": planes(photo, mask_above, *upper_shadow.transpose(2, 0, 1), *shut.transpose(2, 0, 1) / 255),
+        "above": planes(photo, mask_above, *upper_shadow.transpose(2, 0, 1), *shut.transpose(2, 0, 1) / 255, even),
         "below": planes(photo, mask_below, *lower_shadow.transpose(2, 0, 1)),
         "inner": planes(inner, opacity, shows * hangs),
-        "jaw": planes(falls[..., :3], falls[..., 3], front, shows * (1 - hangs)),
+        "jaw": planes(falls[..., :3], falls[..., 3], front, falling),
         "cavity": palette.cavity / 255,
         "tint": shade_tint(cheek),
     }

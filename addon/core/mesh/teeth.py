@@ -21,6 +21,7 @@ GLOSS, GLOSS_WIDTH = 0.16, 40
 LIP_SHADOW = 0.55  # what is left of the light where the lip lay
 SHADOW_ABOVE, SHADOW_BELOW = 0.10, 0.025  # of the upper lip's edge, tenths of a metre: where it is full, where it ends
 LOWER_LIGHT = 0.86
+WARM = 0.93, 1.0, 1.05  # powers of RGB: what lips and tongue throw back into shade is red
 TOOTH = 0.06  # tenths of a metre: over what lights of neighbouring teeth are brought together
 SOFT, TONGUE_SHADE = 0.6, 1.0  # how much less a tongue is shaded than teeth, and towards what: light enters it
 TONGUE_REACHED = 0.65  # power: light scattered between tongue and palate
@@ -82,7 +83,7 @@ def upper_parts(parts: MouthParts, patch: Patch, at: Placement, look: Look, uppe
 def lower_parts(parts: MouthParts, patch: Patch, at: Placement, look: Look) -> tuple[np.ndarray, np.ndarray]:
     """RGBA [h,w,4], as the above, and how much of a pixel is no tongue [h,w], 0..1."""
     seen = _placed(parts, 1, patch, at, LOWER_EDGE, at.jaw)
-    return _painted(seen, at, patch, look, np.float32(LOWER_LIGHT)), 1 - seen[..., 4]
+    return _painted(seen, at, patch, look, np.full_like(seen[..., 0], LOWER_LIGHT)), 1 - seen[..., 4]
 
 
 def _placed(parts: MouthParts, which: int, patch: Patch, at: Placement, edge, moved: np.ndarray) -> np.ndarray:
@@ -140,7 +141,10 @@ def _painted(seen: np.ndarray, at: Placement, patch: Patch, look: Look, lit: np.
     rgb = tooth[..., None] * look.teeth + tongue[..., None] * look.tongue
     rgb += (1 - tooth - tongue)[..., None] * look.gum
     light = _softened(shade * reached, tooth, look.contrast, TOOTH * at.scale * (patch.size - 1) / 2)
-    rgb = rgb * (light * lit)[..., None] + (GLOSS * gloss + WET * wet)[..., None] * look.teeth
+    rgb = (
+        rgb * (light[..., None] ** np.float32(WARM)) * lit[..., None]
+        + (GLOSS * gloss + WET * wet)[..., None] * look.teeth
+    )
     painted = np.concatenate([np.clip(rgb, 0, 255) * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
     blur = np.sqrt(max(look.blur**2 - OWN_SHARPNESS**2, 0))
     if blur > 0.2:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from portraits import portrait_path
 
-from addon.core.attributes import INDEX, NAMES, target, vector
+from addon.core.attributes import AT_UNITS, INDEX, NAMES, target, vector
 from addon.core.faces import FaceReader, cut, read_photo, unit_readings
 from addon.core.mesh.layout import LOWER_BROWS, LOWER_LIDS
 from addon.core.pack import find_pack
@@ -254,6 +254,25 @@ def test_synthetic_marks_what_the_photo_does_not_hold(generator, source):
     eyes = box([points[33, 0], points[[105, 334], 1].min()], [points[263, 0], points[4, 1]])
     assert (blink > 64).sum() > 50 and (blink > 64)[eyes].sum() > 0.9 * (blink > 64).sum()
     assert (smile > 128).sum() < 0.1 * (opened > 128).sum()
+
+
+def test_lower_teeth_that_fall_are_the_photos_and_the_place_they_left_is_made_up(generator, reader, shared):
+    for name in LAUGHING:
+        photo = read_photo(shared / "portraits" / "people" / f"{name}.jpg")
+        source = generator.encode(photo, reader.face(photo), 512)
+        dropped = target(source.vector, vector({"AU26": 0.4}))
+        made_up = generator.animate(source, dropped[None]).synthetic[0] > 128
+        fell = source.state["jaw"][0, 5] > 0.5
+        points = source.crop.to_crop(source.face.landmarks)
+        x, reach = points[13, 0], 0.2 * (points[291, 0] - points[61, 0])
+        fell &= np.abs(np.arange(len(fell)) - x) < reach
+        assert fell.sum() > 50, name
+        change = (dropped - source.vector)[AT_UNITS]
+        down = source.state["scale"][0] * (change @ source.state["jaw_travel"])[1] * (made_up.shape[0] - 1) / 2
+        rows = round(float(down))
+        assert rows > 4, name
+        left, now = fell & ~np.roll(fell, rows, axis=0), np.roll(fell, rows, axis=0)
+        assert made_up[left].mean() > 0.7 and made_up[now].mean() < 0.2, name
 
 
 def test_a_batch_is_its_frames_one_by_one(generator, source, monkeypatch):

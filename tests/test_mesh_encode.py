@@ -25,11 +25,11 @@ READ_AGAIN = 0.06  # the reader's landmarks of a mirrored or turned photo differ
 PARTED = 0.25  # of AU25, at least, from a mouth that counts as open
 SHAPES = {
     "photo": (1, 3, "S", "S"),
-    "above": (1, 10, "S", "S"),
+    "above": (1, 11, "S", "S"),
     "below": (1, 7, "S", "S"),
     "crease_map": (1, 1, "S", "S"),
     "inner": (1, 5, "S", "S"),
-    "jaw": (1, 4, "S", "S"),
+    "jaw": (1, 6, "S", "S"),
     "surface": (1, 4, GRID, GRID),
     **dict.fromkeys(("motion_above", "motion_below"), (len(UNITS) + 2, 3, GRID, GRID)),
     **dict.fromkeys(("creases", "shading"), (len(UNITS), GRID, GRID)),

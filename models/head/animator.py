@@ -38,6 +38,7 @@ DARKEST = 0.4  # of light
 CLEAN_RIM = 0.65  # of the upper lid's edge that goes as it falls: pixels of the eye lie in it
 CLEAN_LIP = 0.85  # of the lower lip's, as parted lips shut: teeth lie in it and would lie on the upper lip
 CLEAN_PARTED = 0.85  # of what is done to shut lips: to lips that part further
+UNSHADED = 2.0  # how readily lower teeth come forth from what shades the tongue: 2 and half of it is none
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
 LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
@@ -228,11 +229,14 @@ class Animator(nn.Module):
             places = upsample_window(layers, part, size) + cut(over, part).repeat(3, 1, 1, 1)
             upper, behind = sample_layer(above, places[:2]), sample_layer(inner, places[4:])
             skin_below, mask_below, shadow_below = sample_layer(below, places[2:4]).split([3, 1, 3])
-            skin_above, edge, shadow_above, shut = upper.split([3, 1, 3, 3])
-            depths = cavity
+            skin_above, edge, shadow_above, shut, even = upper.split([3, 1, 3, 3, 1])
+            depths, before, kept = cavity * shadow_above, behind[3:4], behind[4:]
             if has_jaw:
                 lower = sample_layer(jaw, places[4:] - travel.view(2, -1, 1, 1))
-                depths = mix(cavity, lower[:3], lower[3:])
+                depths = mix(cavity, lower[:3], lower[3:4]) * mix(even, shadow_above, lower[5:])
+                # Shade behind the upper teeth lies on the tongue, not on what stands in front of it.
+                before = torch.relu(before * (1 - UNSHADED * lower[4:5] * (1 - before)))
+                kept = torch.maximum(kept, (1 - behind[3:4]) * lower[5:])
                 skin_above = mix(skin_above, shut, clean)
                 edge = (edge - CLEAN_LIP * clean) * mix(LIP_EDGE, 1 / (1 - CLEAN_LIP), clean)
             else:
@@ -241,10 +245,10 @@ class Animator(nn.Module):
                 edge = (edge - CLEAN_RIM * falling) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), falling)
             mask_above = edge.clamp(0, 1)
             here = cut(light, inside)
-            hidden = mix(depths, behind[:3], behind[3:4]) * shadow_above * shadow_below
+            hidden = mix(depths, behind[:3] * shadow_above, before) * shadow_below
             covered = mix(hidden, skin_below * here, mask_below)
             opened = mix(covered, skin_above * here, mask_above)
-            open_now = (1 - mask_above) * (1 - mask_below) * (1 - behind[4:])
+            open_now = (1 - mask_above) * (1 - mask_below) * (1 - kept)
             picture = framed(levels(opened), around(picture, inside))
             synthetic = framed(levels(torch.maximum(cut(revealed, inside), open_now)), around(synthetic, inside))
 

@@ -55,11 +55,11 @@ def random_state(size: int, seed: int = 0) -> dict[str, np.ndarray]:
 
     state = {
         "photo": noise(1, 3, size, size),
-        "above": noise(1, 10, size, size),
+        "above": noise(1, 11, size, size),
         "below": noise(1, 7, size, size),
         "crease_map": noise(1, 1, size, size),
         "inner": noise(1, 5, size, size),
-        "jaw": noise(1, 4, size, size),
+        "jaw": noise(1, 6, size, size),
         "surface": np.concatenate([waves(1, 2), np.abs(waves(1, 2))], 1),
         "motion_above": 0.1 * waves(units + 2, 3),
         "motion_below": 0.1 * waves(units + 2, 3),

@@ -26,7 +26,7 @@ from .proportions import Proportions
 from .tracked import places
 from .units import actions
 
-VERSION = 5
+VERSION = 6
 LANDMARKS = Path(__file__).with_name("landmarks.npz")  # measured by correspond.py
 EYES = (PARTS.index("helper-r-eye"), PARTS.index("helper-l-eye"))  # the person's right first, as landmarks have them
 SKIN, TONGUE = PARTS.index("body"), PARTS.index("helper-tongue")

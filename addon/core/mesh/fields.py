@@ -25,6 +25,7 @@ from .layout import (
     JAW_LINE,
     LOWER_LIDS,
     LOWER_LIP,
+    MOUTH_CORNERS,
     NOSE_BASE,
     NOSE_ROOT,
     NOSE_WINGS,
@@ -48,6 +49,7 @@ HEAD_WIDTHS, HEIGHTS_UP, HEIGHTS_DOWN = 1.32, 1.50, 1.25  # the ellipse that tur
 CHIN_GIVES = 0.35  # of the chin's height under the lip: how much of it stretches when the lip moves
 CHIN_KEEPS = 0.4  # of what parting lips move: at the chin's end
 BESIDE, ONE_SKIN = 0.12, 0.5  # of an eye's width: within its corners, and from its lids' line on
+BESIDE_MOUTH = 0.15  # of its width: from its corners on
 LIP_RIM = 0.035  # of the mouth's width: where the fitted lips' edges may lie on the wrong side of the photo's
 NOSE_WIDTH, NOSE_LENGTH = 1.3, 1.1  # of the nose's: what counts as nose
 FUNNELER = UNITS.index("AU22")
@@ -178,7 +180,7 @@ def _turnable(depth: np.ndarray, scale: float, landmarks: np.ndarray) -> np.ndar
 
 def nearness(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
     """1 at the openings, 0 from about one opening's width away: where the two layers differ. Nor do they beside an eye,
-    where its lids go on as one skin. [G,G]"""
+    where its lids go on as one skin, nor beyond the mouth's corners. [G,G]"""
     x, y = grid(GRID)
     out = np.zeros((GRID, GRID))
     for (x0, x1), up, low in zip(openings.eyes, UPPER_LIDS, LOWER_LIDS, strict=True):
@@ -191,7 +193,10 @@ def nearness(landmarks: np.ndarray, openings: Openings) -> np.ndarray:
         out = np.maximum(out, np.clip(3.2 - 2 * far, 0, 1) * (1 - one))
     x0, x1 = openings.mouth
     far = np.hypot((x - (x0 + x1) / 2) / (x1 - x0), (y - landmarks[[13, 14], 1].mean()) / (x1 - x0))
-    return np.maximum(out, np.clip(2.8 - 2 * far, 0, 1))
+    beside = smoothstep(np.maximum(x0 - x, x - x1) / (BESIDE_MOUTH * (x1 - x0)))
+    along = np.abs(y - np.interp(x, *landmarks[list(MOUTH_CORNERS), :2].T)) / (x1 - x0)
+    one = beside * (1 - smoothstep(along / ONE_SKIN))
+    return np.maximum(out, np.clip(2.8 - 2 * far, 0, 1) * (1 - one))
 
 
 def looking(landmarks: np.ndarray, openings: Openings) -> np.ndarray:

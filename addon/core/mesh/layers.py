@@ -62,23 +62,29 @@ def paint_layers(
     lip = lower_lip(photo, landmarks, eye_distance)
     around = around_mouth(photo, landmarks, eye_distance)
     palette = mouth_palette(photo, seams, openings, cheek.mean(0), around, lip, white)
-    look = Look(palette.teeth, palette.gum, palette.tongue, light_direction(cheek), blur_of(photo, landmarks))
+    look = Look(
+        palette.teeth, palette.gum, palette.tongue, palette.contrast, light_direction(cheek), blur_of(photo, landmarks)
+    )
     patch = mouth_patch(size, landmarks, seams, openings)
     at = Placement(turn, scale, jaw, landmarks[[78, 308], 0].mean(), landmarks[[13, 14], 1].mean())
     upper_teeth = upper_parts(parts, patch, at, look, patch.over(seams.upper_lip))
-    lower_teeth = lower_parts(parts, patch, at, look)
+    lower_teeth, in_front = lower_parts(parts, patch, at, look)
     own = own_mouth(patch, photo, seams, openings, eye_distance, palette.teeth, palette.gum)
     # The upper lip is the layer below's, the lower lip the one's above.
     patch.of(lower_shadow)[:], patch.of(upper_shadow)[:] = own.shadows
+    even = np.ones((size, size), np.float32)
+    patch.of(even)[:] = own.even
     # Painted upper teeth go on from those that the photo shows under the lip alone.
     above_lip, share = patch.y < patch.over(seams.upper_lip), own.upper_share
     teeth = upper_teeth[..., 3] * np.maximum(above_lip, 1 - own.has)
     behind = palette.cavity * (1 - teeth[..., None]) + upper_teeth[..., :3] * teeth[..., None]
     patch.of(inner)[:] = own.upper * share[..., None] + behind * (1 - share[..., None])
-    # Upper teeth keep light from the tongue, ever less of it further down.
+    # Upper teeth keep light from the tongue, ever less of it further down; what stands before it is lit.
     depth = DARK_UNDER * np.exp(-np.maximum(patch.y - patch.over(seams.lower_lip), 0) / (UNDER_TEETH * eye_distance))
     patch.of(opacity)[:] = np.maximum.reduce([teeth, share, depth * own.hangs])
     falls, lower_share = np.zeros((size, size, 4), np.float32), own.lower_share[..., None]
+    front = np.zeros((size, size), np.float32)
+    patch.of(front)[:] = np.maximum(in_front, own.lower_share)
     covered = lower_teeth[..., 3:] * (own.painted[..., None] * (1 - lower_share))
     patch.of(falls)[..., 3:] = lower_share + covered
     patch.of(falls)[..., :3] = own.lower * lower_share + lower_teeth[..., :3] * covered
@@ -90,9 +96,10 @@ def paint_layers(
     # At rest exactly the photo: wherever any of the hidden texture shows then, it is the photo.
     shows = (np.maximum(on_lid * LID_EDGE, on_lip * LIP_EDGE) < 1) & (mask_below < 1)
     inner[shows] = photo[shows] / (upper_shadow[shows] * lower_shadow[shows])
-    opacity[shows] = 1
-    patch.of(opacity)[patch.of(shows)] = own.hangs[patch.of(shows)]
-    falling = shows & (opacity < 1)
+    hangs = np.ones((size, size), np.float32)
+    patch.of(hangs)[:] = own.hangs
+    opacity[shows] = hangs[shows]
+    falling = shows & (hangs < 1)
     falls[falling, :3], falls[falling, 3] = inner[falling], 1
 
     def planes(rgb: np.ndarray, *more: np.ndarray) -> np.ndarray:
@@ -100,10 +107,10 @@ def paint_layers(
 
     return {
         "photo": planes(photo),
-        "above": planes(photo, mask_above, *upper_shadow.transpose(2, 0, 1), *shut.transpose(2, 0, 1) / 255),
+        "above": planes(photo, mask_above, *upper_shadow.transpose(2, 0, 1), *shut.transpose(2, 0, 1) / 255, even),
         "below": planes(photo, mask_below, *lower_shadow.transpose(2, 0, 1)),
-        "inner": planes(inner, opacity, shows),
-        "jaw": planes(falls[..., :3], falls[..., 3]),
+        "inner": planes(inner, opacity, shows * hangs),
+        "jaw": planes(falls[..., :3], falls[..., 3], front, falling),
         "cavity": palette.cavity / 255,
         "tint": shade_tint(cheek),
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from .layout import OUTER_LOWER_LIP, curve, smoothstep
 from .patch import Patch
@@ -16,6 +18,11 @@ BRIGHTER = 1.14  # teeth than skin
 LIT_LIP, LIT_AROUND = 0.72, 0.95  # of the cheeks' brightness: lip, and skin around the mouth, in the same light
 DARKEST_MOUTH = 0.7  # of it: a mouth in shadow
 OWN_PIXELS = 30
+# Teeth are compared over the middle of a mouth, as shares of its width, in rows, as shares of the gap; how wide a tooth
+# is of that middle; how much brightness there varies with painted teeth; what share of that teeth may have.
+ALONG, COLUMNS, OWN_ROWS = 0.25, 64, (0.3, 0.4, 0.5, 0.6, 0.7)
+OWN_TOOTH, PAINTED_CONTRAST, CONTRAST = 0.2, 0.1, (0.35, 1.0)
+SOFT_TEETH = 0.65  # that contrast where a photo shows no teeth
 LIP_INSET, OF_LIP = 0.035, 0.35  # eye distances, of a lip's height: where it shows no teeth
 LIP_LINE, LINE_DARK = 0.014, (0.4, 0.5, 0.5)  # eye distances; of RGB gone
 LINE_ENDS = 0.08  # of the mouth's width
@@ -24,12 +31,13 @@ GREENEST = 0.92  # of a tooth's red: a tint taken from skin makes them no greene
 
 @dataclass(frozen=True)
 class Palette:
-    """RGB [3] of teeth, gum, tongue and cavity, 0..255."""
+    """RGB [3] of teeth, gum, tongue and cavity, 0..255; contrast: of teeth, 1 for what painted ones have."""
 
     teeth: np.ndarray
     gum: np.ndarray
     tongue: np.ndarray
     cavity: np.ndarray
+    contrast: float
 
 
 def mouth_palette(image: np.ndarray, seams: Seams, openings, skin, around, lip, white) -> Palette:
@@ -51,7 +59,10 @@ def mouth_palette(image: np.ndarray, seams: Seams, openings, skin, around, lip, 
     teeth[1] = min(teeth[1], max(GREENEST * teeth[0], teeth[2]))
     own, share = _own_teeth(image, seams, openings, skin)
     teeth = own * share + teeth * (1 - share)
-    return Palette(teeth, lit(0.72, 0.42, 0.40), lit(0.98, 0.44, 0.42), lit(0.11, 0.04, 0.035))
+    contrast = SOFT_TEETH
+    if share > 0:
+        contrast += share * (_own_contrast(image, seams, openings) - SOFT_TEETH)
+    return Palette(teeth, lit(0.72, 0.42, 0.40), lit(0.98, 0.44, 0.42), lit(0.11, 0.04, 0.035), contrast)
 
 
 def _own_teeth(image: np.ndarray, seams: Seams, openings, skin: np.ndarray) -> tuple[np.ndarray, float]:
@@ -69,6 +80,19 @@ def _own_teeth(image: np.ndarray, seams: Seams, openings, skin: np.ndarray) -> t
     bright = np.clip((own.mean() / skin.mean() - 0.5) / 0.25, 0, 1)
     pale = np.clip(1.5 - (own[0] / max(own[1], 1)) / (skin[0] / skin[1]), 0, 0.5) * 2
     return own, float(bright * pale)
+
+
+def _own_contrast(image: np.ndarray, seams: Seams, openings) -> float:
+    """Of the photo's own teeth, as Palette has it, along the height that has least: there are no gums nor edges."""
+    x0, x1 = openings.mouth
+    w, across = x1 - x0, np.linspace(-1, 1, len(image))
+    x = np.linspace(x0 + (0.5 - ALONG) * w, x0 + (0.5 + ALONG) * w, COLUMNS)
+    upper, lower = (np.interp(x, across, line) for line in (seams.upper_lip, seams.lower_lip))
+    y = upper + np.array(OWN_ROWS)[:, None] * (lower - upper)
+    at = [((v + 1) * (len(image) - 1) / 2).astype(np.float32) for v in np.broadcast_arrays(x, y)]
+    rows = cv2.remap(image, *at, cv2.INTER_LINEAR).mean(-1)
+    around = gaussian_filter1d(rows, OWN_TOOTH * COLUMNS, axis=1)
+    return float(np.clip((rows / np.maximum(around, 1)).std(1).min() / PAINTED_CONTRAST, *CONTRAST))
 
 
 def mouth_patch(size: int, landmarks: np.ndarray, seams: Seams, openings) -> Patch:

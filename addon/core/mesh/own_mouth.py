@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter1d, median_filter
 
 from .layout import GREY, smoothstep
 from .patch import Patch
@@ -16,9 +17,10 @@ ENDING_RIM = 0.01  # eye distances: the same at the lower lip, where no upper te
 DARKEST_RIM, DARKEST_ENDING = 0.2, 0.6  # of what goes on under it; where no teeth reach the lower lip
 SHUT_SHADOW, SHADOW_REACH = (0.3, 0.65), 0.045  # of shut lips as they part: light left at either, eye distances
 TOOTH, GOES_ON = 0.17, (0.02, 0.05)  # eye distances: how high a tooth is, how far it goes on under the lower lip
-FALLS, UNDER_TEETH = 0.01, 0.06  # eye distances of what falls with the jaw: its least height; how far above it goes on
-# Eye distances under the lower lip: until where lower teeth that the photo shows go over into gum, and that into shade.
-INTO_GUM, GUM_ENDS, GUM_SHADE, SIDES = 0.07, 0.22, 0.75, 0.35
+FALLS, UNDER_TEETH = 0.01, 0.1  # eye distances of what falls with the jaw: its least height; how far above it goes on
+# Eye distances: how high a lower tooth is, how much of it at least lies under the lip, over what it goes over into gum,
+# and that into shade; how dark; shares of the mouth's width, the same towards its corners.
+LOWER_TOOTH, HIDDEN, INTO_GUM, GUM_ENDS, GUM_SHADE, SIDES = 0.1, 0.02, 0.035, 0.25, 0.8, 0.35
 MIDDLE, PARTLY = 0.25, (0.3, 0.5)  # of the mouth's width; of the middle: if so much is dark, no teeth end, all do
 MOST, WIDE = 0.35, (0.65, 0.8)  # the same of what falls
 DARK_BITE = -0.7, -0.55  # of the brightness of teeth: lighter lines are no gap
@@ -26,6 +28,10 @@ AS_BRIGHT = 0.4, 0.5  # as teeth: what lies on the lower lip, if it is none of t
 STEPS, HEIGHTS = 41, 24  # columns and rows in which the line between the teeth is looked for
 HIGHEST_BITE = 0.35  # of the gap
 LOWER = 0.35  # of the brightness of teeth: so much darker a line must be to lie at the gap's top, not at its bottom
+END_STEPS, FIRST_END = 81, 0.3  # columns and first share of the gap in which the teeth's end is looked for
+PALE, BRIGHT = 0.88, 0.6  # of the teeth's own: what is one
+EVEN = 0.06  # eye distances over which a lip's shade is brought together: no gaps between teeth are in it
+GUM_LIT = 1.3  # where lips bare it
 BEND = 4.0  # cost of the square of what share of the gap the line climbs from one column to the next
 
 
@@ -48,8 +54,9 @@ def bite_line(image: np.ndarray, seams: Seams, openings) -> np.ndarray:
     level = np.linspace(0, 1, HEIGHTS)
     bend = BEND * np.subtract.outer(level, level) ** 2
     total, came_from = cost[0], []
-    for step in cost[1:]:
-        reached = total + bend
+    high = (lower - upper) / max((lower - upper).max(), 1e-6)
+    for step, stiff in zip(cost[1:], high[1:] ** 2, strict=True):  # a step climbs less where the gap is low
+        reached = total + stiff * bend
         came_from.append(reached.argmin(1))
         total = reached.min(1) + step
     chosen = [int(total.argmin())]
@@ -60,6 +67,26 @@ def bite_line(image: np.ndarray, seams: Seams, openings) -> np.ndarray:
     return seams.upper_lip + bite * (seams.lower_lip - seams.upper_lip)
 
 
+def teeth_end(image: np.ndarray, seams: Seams, openings, teeth: np.ndarray) -> np.ndarray:
+    """Heights [S]: down to where a parted mouth shows teeth of that colour, RGB [3], and no lip that landmarks leave in
+    it; the lower lip where it shows none."""
+    size = len(image)
+    x0, x1 = openings.mouth
+    x, across = np.linspace(x0, x1, END_STEPS), np.linspace(-1, 1, size)
+    upper, lower = (np.interp(x, across, line) for line in (seams.upper_lip, seams.lower_lip))
+    share = np.linspace(FIRST_END, 1, HEIGHTS)[:, None]
+    at = [
+        ((v + 1) * (size - 1) / 2).astype(np.float32) for v in np.broadcast_arrays(x, upper + share * (lower - upper))
+    ]
+    seen = cv2.remap(image, *at, cv2.INTER_LINEAR)
+    pale = seen[..., 1] / np.maximum(seen[..., 0], 1) > PALE * teeth[1] / max(teeth[0], 1)
+    tooth = pale & (seen.mean(-1) > BRIGHT * teeth.mean())
+    end = np.where(tooth[0], share[np.logical_and.accumulate(tooth).sum(0) - 1, 0], 1)
+    end = gaussian_filter1d(median_filter(end, END_STEPS // 8, mode="nearest"), END_STEPS / 30, mode="nearest")
+    end = np.interp(across, x, end)
+    return seams.upper_lip + end * (seams.lower_lip - seams.upper_lip)
+
+
 @dataclass(frozen=True)
 class OwnMouth:
     """What a patch [h,w] shows of an open mouth, its columns going on under the lips.
@@ -67,7 +94,7 @@ class OwnMouth:
     upper, lower RGB [h,w,3]: what hangs from the head, what falls with the jaw; their shares of a pixel [h,w]; painted
     [h,w]: of a painted jaw, how much may show beside them; hangs [h,w]: 0 where something falls; has: how much of an
     inside the mouth has, 0..1; shadows [2,h,w,3]: of the upper and the lower lip, shares of what lies behind that move
-    with them."""
+    with them; even [h,w]: the lower lip's, without what it has of the photo's own teeth."""
 
     upper: np.ndarray
     upper_share: np.ndarray
@@ -77,6 +104,7 @@ class OwnMouth:
     hangs: np.ndarray
     has: float
     shadows: np.ndarray
+    even: np.ndarray
 
 
 def own_mouth(
@@ -100,6 +128,9 @@ def own_mouth(
     # Where upper teeth end in sight, what lies under them is dark of itself, in no shadow of the lower lip's.
     rims = RIMS[0] * gap, RIMS[1] * gap + ends * (np.minimum(RIMS[1] * gap, ENDING_RIM * eye_distance) - RIMS[1] * gap)
     top, bottom = upper + rim + rims[0], lower - rim - rims[1]
+    if has > 0:
+        end = patch.over(teeth_end(image, seams, openings, teeth))
+        bottom += (1 - ends) * np.clip(end - rim - bottom, np.minimum(top - bottom, 0), 0)
     nearest = np.clip(y, top, np.maximum(bottom, top))
     colour = patch.sample(image, x, nearest)
     blurred = cv2.GaussianBlur(colour, (0, 0), 1.2 * patch.size / 512)
@@ -113,6 +144,7 @@ def own_mouth(
         faint = darkest + (1 - darkest) * smoothstep(edge / (SHADOW_REACH * eye_distance))
         rim = np.where(under[..., None], shade.clip(least, 1), 1)
         shadows.append(rim**has * np.where(across, faint, 1)[..., None] ** (1 - has))
+    even = cv2.blur(shadows[1].mean(-1), (1 + 2 * round(EVEN * eye_distance / pixel),) * 2)
     # Nothing goes on under the lip where teeth end above it.
     reach = np.clip(TOOTH - gap / eye_distance, *GOES_ON) * (1 - 0.9 * ends.max())
     past = (y - lower) / eye_distance
@@ -122,14 +154,27 @@ def own_mouth(
     on_lip = patch.sample(image, x, bottom)[0].mean(-1)[middle].mean() / teeth.mean()
     falls = ends * _between(on_lip, AS_BRIGHT) * _between(ends[:, most].mean(), WIDE)
     hangs = 1 - falls * np.clip((y - bite) / (1.5 * pixel), 0, 1)
-    fallen = np.where((y < bite)[..., None], patch.sample(image, x, np.maximum(bite, top)), colour)
+    beside = EVEN * eye_distance / pixel  # what goes on above has no stripes
+    at_bite = cv2.GaussianBlur(patch.sample(image, x, np.maximum(bite, top))[:1], (0, 0), beside)
+    fallen = np.where((y < bite)[..., None], at_bite, colour)
     aside = smoothstep(np.minimum(x - x0, x1 - x) / (SIDES * w))
-    deep = gum * (1 - GUM_SHADE * smoothstep(past / GUM_ENDS))[..., None] * aside[..., None]
-    fallen += smoothstep(past / INTO_GUM)[..., None] * (deep - fallen)
-    falling = falls * smoothstep(1 - (bite - y) / (UNDER_TEETH * eye_distance))
+    fallen *= (1 - (1 - aside) * smoothstep(past / HIDDEN))[..., None]
+    deep = GUM_LIT * gum * (1 - GUM_SHADE * smoothstep(past / GUM_ENDS))[..., None] * aside[..., None]
+    into_gum = past - np.maximum(LOWER_TOOTH - (lower - bite) / eye_distance, HIDDEN)
+    fallen += smoothstep(into_gum / INTO_GUM)[..., None] * (deep - fallen)
+    goes_on = cv2.GaussianBlur(falls.astype(np.float32), (0, 0), beside) * falls
+    falling = np.where(y < bite, goes_on * smoothstep(1 - (bite - y) / (UNDER_TEETH * eye_distance)), falls)
     painted = 1 - np.where(past < 0, falls, 0.0)
     return OwnMouth(
-        colour * above[..., None], has * within * below * hangs, fallen, falling, painted, hangs, has, np.stack(shadows)
+        colour * above[..., None],
+        has * within * below * hangs,
+        fallen,
+        falling,
+        painted,
+        hangs,
+        has,
+        np.stack(shadows),
+        even,
     )
 
 

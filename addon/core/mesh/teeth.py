@@ -20,7 +20,9 @@ LEAST_STEP, TURNED = 0.45, (0.0, 0.3)  # of a map's column, how wide it is seen:
 GLOSS, GLOSS_WIDTH = 0.16, 40
 LIP_SHADOW = 0.55  # what is left of the light where the lip lay
 SHADOW_ABOVE, SHADOW_BELOW = 0.10, 0.025  # of the upper lip's edge, tenths of a metre: where it is full, where it ends
-LOWER_LIGHT = 0.85
+LOWER_LIGHT = 0.86
+WARM = 0.93, 1.0, 1.05  # powers of RGB: what lips and tongue throw back into shade is red
+TOOTH = 0.06  # tenths of a metre: over what lights of neighbouring teeth are brought together
 SOFT, TONGUE_SHADE = 0.6, 1.0  # how much less a tongue is shaded than teeth, and towards what: light enters it
 TONGUE_REACHED = 0.65  # power: light scattered between tongue and palate
 WET, WET_SLOPE = 0.08, (-0.6, 0.16)  # gloss of the tongue, and the normal's y where it lies, how wide
@@ -59,11 +61,13 @@ class Placement:
 
 @dataclass(frozen=True)
 class Look:
-    """teeth, gum, tongue: RGB [3], 0..255; light [3]: unit vector towards it; blur: sigma, pixels."""
+    """teeth, gum, tongue: RGB [3], 0..255; contrast: of teeth and what parts them, 1 for what the maps have; light [3]:
+    unit vector towards it; blur: sigma, pixels."""
 
     teeth: np.ndarray
     gum: np.ndarray
     tongue: np.ndarray
+    contrast: float
     light: np.ndarray
     blur: float
 
@@ -73,13 +77,13 @@ def upper_parts(parts: MouthParts, patch: Patch, at: Placement, look: Look, uppe
     seen = _placed(parts, 0, patch, at, UPPER_EDGE, np.zeros(3))
     below_lip = (patch.y - upper_lip) / at.scale
     lit = smoothstep((below_lip + SHADOW_ABOVE) / (SHADOW_ABOVE + SHADOW_BELOW))
-    return _painted(seen, at.turn, look, LIP_SHADOW + (1 - LIP_SHADOW) * lit)
+    return _painted(seen, at, patch, look, LIP_SHADOW + (1 - LIP_SHADOW) * lit)
 
 
-def lower_parts(parts: MouthParts, patch: Patch, at: Placement, look: Look) -> np.ndarray:
-    """RGBA [h,w,4], as the above."""
+def lower_parts(parts: MouthParts, patch: Patch, at: Placement, look: Look) -> tuple[np.ndarray, np.ndarray]:
+    """RGBA [h,w,4], as the above, and how much of a pixel is no tongue [h,w], 0..1."""
     seen = _placed(parts, 1, patch, at, LOWER_EDGE, at.jaw)
-    return _painted(seen, at.turn, look, np.float32(LOWER_LIGHT))
+    return _painted(seen, at, patch, look, np.full_like(seen[..., 0], LOWER_LIGHT)), 1 - seen[..., 4]
 
 
 def _placed(parts: MouthParts, which: int, patch: Patch, at: Placement, edge, moved: np.ndarray) -> np.ndarray:
@@ -116,8 +120,15 @@ def _placed(parts: MouthParts, which: int, patch: Patch, at: Placement, edge, mo
     return seen
 
 
-def _painted(seen: np.ndarray, turn: np.ndarray, look: Look, lit: np.ndarray) -> np.ndarray:
+def _softened(light: np.ndarray, tooth: np.ndarray, contrast: float, sigma: float) -> np.ndarray:
+    """Light on teeth [h,w] with so much of its contrast within `sigma` pixels; tooth [h,w]: share of a pixel."""
+    around = cv2.GaussianBlur(light * tooth, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(tooth, (0, 0), sigma), 1e-3)
+    return light * (np.maximum(around, 1e-3) / np.maximum(light, 1e-3)) ** ((1 - contrast) * tooth)
+
+
+def _painted(seen: np.ndarray, at: Placement, patch: Patch, look: Look, lit: np.ndarray) -> np.ndarray:
     """Placed maps [h,w,6] in colour: RGBA [h,w,4]. lit: share of light that the lips let in."""
+    turn = at.turn
     nx, ny, reached, tooth, tongue, alpha = (seen[..., k] for k in range(6))
     normal = np.stack([nx, ny, -np.sqrt(np.clip(1 - nx**2 - ny**2, 0, 1))], -1) @ turn.T.astype(np.float32)
     front = -look.light[2]
@@ -129,7 +140,11 @@ def _painted(seen: np.ndarray, turn: np.ndarray, look: Look, lit: np.ndarray) ->
     wet = np.exp(-(((ny - WET_SLOPE[0]) / WET_SLOPE[1]) ** 2)) * (1 - nx**2) ** 4 * tongue * reached * lit
     rgb = tooth[..., None] * look.teeth + tongue[..., None] * look.tongue
     rgb += (1 - tooth - tongue)[..., None] * look.gum
-    rgb = rgb * (shade * reached * lit)[..., None] + (GLOSS * gloss + WET * wet)[..., None] * look.teeth
+    light = _softened(shade * reached, tooth, look.contrast, TOOTH * at.scale * (patch.size - 1) / 2)
+    rgb = (
+        rgb * (light[..., None] ** np.float32(WARM)) * lit[..., None]
+        + (GLOSS * gloss + WET * wet)[..., None] * look.teeth
+    )
     painted = np.concatenate([np.clip(rgb, 0, 255) * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
     blur = np.sqrt(max(look.blur**2 - OWN_SHARPNESS**2, 0))
     if blur > 0.2:

@@ -23,7 +23,14 @@ SOFT_SKIN = 0.15  # of its brightness: from there on it counts as darker
 SKIN_BLUR = 0.12  # of the eye's width
 LIT_LID, MOST_LIT = 0.75, 1.35  # a shut lid's brightness: of the skin under the eye at least, of its own at most
 LASH_LINE, LIGHTEST_LASH = 0.045, 160  # of the eye's width; grey level
-EVEN = 0.04  # of the eye's width: the light is evened out along the lid, since no iris is quite where it is read
+BESIDE_IRIS = (1.05, 1.3)  # radii of an iris: from where on there is white, and surely
+UNSURE = 0.05  # what an iris counts where light is told by white
+CORNER = 0.2  # of the eye's width: there are skin and lashes, which stay as the eyeball turns
+EVEN_SHADOW, LID_EDGE_SHADOW = 0.12, 0.25  # along the lid, of the eye's width; of a shadow's reach: lashes, as they are
+IN_CORNERS = (0.05, 1.1)  # the darkest and the brightest there
+BRIGHTEST = 1.25  # of the white, without shadows
+DEPTHS, NO_SHADOW = 6, 0.02  # under a lid's edge; pixels that speak for none
+EVEN = 0.1  # of the eye's width: the light is evened out along the lid, since no iris is quite where it is read
 
 
 def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, seams: Seams, eye_distance: float):
@@ -49,20 +56,31 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         centre = landmarks[iris[0], :2]
         radius = max(np.linalg.norm(landmarks[list(iris[1:]), :2] - centre, axis=1).mean(), pixel)
         away = np.hypot(x - centre[0], y - centre[1])
-        sclera = within & (away > 1.2 * radius)
+        beside = smoothstep((away / radius - BESIDE_IRIS[0]) / (BESIDE_IRIS[1] - BESIDE_IRIS[0]))
+        corner = 1 - smoothstep(np.minimum(x - x0, x1 - x) / (CORNER * w))
+        sclera = within & (beside > 0.99)
         white = np.percentile(own[sclera], 60, axis=0) if sclera.sum() > 20 else own.max((0, 1)) * 0.8
         whites.append(white)
-        ball = _diffused(own, sclera, white, w / pixel)
+        ball = _diffused(own, sclera * (1 - corner), white, w / pixel)
         ball = _with_iris(ball, own, image, patch, within, centre, radius, away)
         top, bottom = upper + rim, np.maximum(lower - 0.1 * gap, upper + rim + pixel)
-        # How the photo is lit against what is painted: next to a lid it lies in the lid's shadow.
+        # How the photo is lit against what is painted: next to a lid it lies in the lid's shadow. Lids have no shadow
+        # of the iris: nobody knows its edge to a pixel.
         lit = (own + DARK) / (ball + DARK)
-        seen = ((y > top - 2 * pixel) & (y < lower + 2 * pixel) & (gap > 4 * pixel))[..., None]
+        seen = ((y > top - 2 * pixel) & (y < lower + 2 * pixel) & (gap > pixel))[..., None]
+        certain = seen * (np.maximum(beside, UNSURE) * (1 - corner))[..., None]
+        shown = ((y > top) & (y < lower + 1.2 * pixel) & (gap > pixel))[..., None]
         clean = own.copy()
-        for shadow, away, brightest in zip(shadows, (y - top, lower - y), BRIGHTEST_SHADOW, strict=True):
-            away = np.clip(away / np.maximum(SHADOW_REACH * gap, pixel), 0, 1)[..., None]
-            shade = np.clip(lit, DEEPEST_SHADOW, brightest)
-            shade = np.where(seen, shade + (1 - shade) * smoothstep(away), 1)
+        for shadow, under, brightest in zip(shadows, (y - top, lower - y), BRIGHTEST_SHADOW, strict=True):
+            reach = np.maximum((SHADOW_REACH + (1 - SHADOW_REACH) * corner) * gap, pixel)
+            under = np.clip(under / reach, 0, 1)
+            limits = zip((DEEPEST_SHADOW, brightest), IN_CORNERS, strict=True)
+            deepest, most = (v + (c - v) * corner[..., None] for v, c in limits)
+            here = np.clip(lit, deepest, most)
+            shade = _along_lid(here, certain, under, EVEN_SHADOW * w / pixel)
+            own_share = beside * np.maximum(corner, 1 - smoothstep(under / LID_EDGE_SHADOW))
+            shade += own_share[..., None] * (here - shade)
+            shade = np.where(seen, shade + (1 - shade) * smoothstep(under)[..., None], 1)
             patch.of(shadow)[:] = np.where(seen, shade, patch.of(shadow))
             clean /= shade
             lit = lit / shade
@@ -72,19 +90,39 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         # A lid's shadow goes on under its rim, which goes as it falls.
         shadow = patch.of(shadows[0])
         shadow[:] = np.where((y < top)[..., None], np.take_along_axis(shadow, row, 0), shadow)
+        # No shadow leaves more light behind it than a white has.
+        upper_shade, lower_shade = (patch.of(shadow) for shadow in shadows)
+        excess = np.maximum((own + DARK) / (BRIGHTEST * upper_shade * lower_shade * (ball + DARK)), 1)
+        excess = np.where(shown, 1 + beside[..., None] * (excess - 1), 1)
+        nearer = (y < (upper + lower) / 2)[..., None]
+        upper_shade *= np.where(nearer, excess, 1)
+        lower_shade *= np.where(nearer, 1, excess)
+        clean /= excess
         lit = np.clip((np.take_along_axis(clean, row, 0) + DARK) / (np.take_along_axis(ball, row, 0) + DARK), *LIT)
-        lit = cv2.GaussianBlur(lit, (0, 0), sigmaX=EVEN * w / pixel, sigmaY=0.1)
+        trust = np.maximum(np.take_along_axis(beside[..., None], row, 0), UNSURE)
+        blur = {"ksize": (0, 0), "sigmaX": EVEN * w / pixel, "sigmaY": 0.1}
+        lit = cv2.GaussianBlur(lit * trust, **blur) / cv2.GaussianBlur(trust, **blur)[..., None]
         ball = ball * lit ** np.exp(-(((y - nearest) / (EDGE_REACH * eye_distance)) ** 2))[..., None]
-        soft = 1.2 * pixel
-        shown = (y > top - soft) & (y < lower + soft)
-        patch.of(inner)[:] = np.where(shown[..., None], clean, ball)
+        patch.of(inner)[:] = np.where(shown, clean, ball)
     return np.mean(whites, axis=0), shadows
+
+
+def _along_lid(lit: np.ndarray, certain: np.ndarray, under: np.ndarray, along: float) -> np.ndarray:
+    """Light [h,w,3] by how far under the lid's edge it lies (under [h,w], 0..1), even along the lid over so many
+    pixels. certain [h,w,1]: how sure it is of `lit`."""
+    level = under[None] * (DEPTHS - 1) - np.arange(DEPTHS, dtype=np.float32)[:, None, None]
+    near = np.maximum(1 - np.abs(level), 0)  # [DEPTHS,h,w]
+    weight = near * certain[..., 0]
+    total = np.concatenate([np.einsum("khw,hwc->kwc", weight, lit), weight.sum(1)[..., None]], -1)
+    total = gaussian_filter1d(total, along, axis=1, mode="nearest")
+    even = (total[..., :3] + NO_SHADOW) / (total[..., 3:] + NO_SHADOW)
+    return np.einsum("khw,kwc->hwc", near, even)
 
 
 def _diffused(own: np.ndarray, within: np.ndarray, white: np.ndarray, width: float) -> np.ndarray:
     """The white's own pixels spread outwards, far away its colour. width: of the eye, pixels."""
-    colour = np.where(within[..., None], own, 0).astype(np.float32)
     weight = within.astype(np.float32)
+    colour = own * weight[..., None]
     total, share = 2e-5 * white, np.float32(2e-5)
     for sigma, amount in ((0.05 * width, 1.0), (0.2 * width, 0.02)):
         total = total + amount * cv2.GaussianBlur(colour, (0, 0), sigma)

@@ -35,13 +35,13 @@ TURN_GAINS = (0.08, 0.25, 0.0)
 FULL_TURN = 0.6
 SIDE = 0.2  # sine of a turn from which on a side wholly hides or is revealed
 DARKEST = 0.4  # of light
-CLEAN_RIM = 0.65  # of the upper lid's edge that goes as it falls: pixels of the eye lie in it
+CLEAN_RIM = 0.5  # of the upper lid's edge that goes as it falls: pixels of the eye lie in it
 LOOKED = 6.0  # of sines of a look up or aside: it goes then, too, since parts of the iris lie in it
 CLEAN_LIP = 0.85  # of the lower lip's, as parted lips shut: teeth lie in it and would lie on the upper lip
 CLEAN_PARTED = 0.85  # of what is done to shut lips: to lips that part further
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
-LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 1.1, 0.8  # of a unit for each sine of the eyes' pitch
+LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 1.1, 1.1  # of a unit for each sine of the eyes' pitch
 
 
 def rotation(pose: Tensor) -> Tensor:

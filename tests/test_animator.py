@@ -9,13 +9,14 @@ from portraits import portrait_path
 
 from addon.core.attributes import AT_UNITS, INDEX, NAMES, target, vector
 from addon.core.faces import FaceReader, cut, read_photo, unit_readings
-from addon.core.mesh.layout import LOWER_BROWS, LOWER_LIDS
+from addon.core.mesh.layout import IRISES, LOWER_BROWS, LOWER_LIDS
 from addon.core.pack import find_pack
 from addon.core.session import OUTPUTS, Generator
 
 PAINTINGS = ("mona_lisa", "raphael")
 SMILING = ("114", "186")  # as seen by eye
 DEEP_SET, LAUGHING = ("026", "092", "204"), ("074", "102", "156")  # eyes under low brows; lower teeth to be seen
+MADE_UP = ("034", "140")
 READER = 0.01  # eye distances by which landmarks of nearly the same picture wander
 MOUTH = {"AU25": 1, "AU26": 1}
 
@@ -147,9 +148,23 @@ def test_shut_lids_are_skin_above_a_fine_line(generator, reader, shared):
             columns = slice(int(x - 0.12 * wide), int(x + 0.12 * wide))
             cheek = np.median(grey[int(bottom + 0.25 * wide) : int(bottom + 0.4 * wide), columns])
             eye = np.median(grey[int(0.5 * (top + bottom)) : int(bottom + 0.1 * wide), columns], axis=1)
-            dark = eye < 0.6 * cheek
-            assert dark.sum() < 0.13 * wide, name  # .05 to .45 where eye pixels fell with the lid
-            assert np.median(eye[: int(0.6 * len(eye))]) > 0.65 * cheek, name
+            lid = eye[: int(0.6 * len(eye))]
+            skin = np.median(lid)
+            assert skin > 0.45 * cheek and lid.min() > 0.75 * skin, name  # sockets are in shade, lids lean out of it
+            assert (eye < 0.7 * skin).sum() < 0.13 * wide, name
+
+
+def test_eyes_that_look_up_take_their_irises_along(generator, reader, shared):
+    """White shows above the lower lid where the iris was, no arc of it."""
+    for name in MADE_UP:
+        photo = read_photo(shared / "portraits" / "people" / f"{name}.jpg")
+        source = generator.encode(photo, reader.face(photo), 512)
+        points = source.crop.to_crop(source.face.landmarks)[:, :2]
+        rest, up = (generator.crop_frame(source, asked(source, {"gaze_pitch": pitch})).mean(2) for pitch in (0, -0.35))
+        for iris, lower in zip(IRISES, LOWER_LIDS, strict=True):
+            x, y = round(points[iris[0], 0]), int(points[list(lower[3:6]), 1].mean()) - 1
+            before, after = (np.median(picture[y, x - 3 : x + 4]) for picture in (rest, up))
+            assert after > before + 20, name  # 0 to 4 where the lid's shadow kept the iris
 
 
 def test_lower_teeth_that_a_photo_shows_fall_with_the_jaw(generator, reader, shared):

@@ -35,13 +35,14 @@ TURN_GAINS = (0.08, 0.25, 0.0)
 FULL_TURN = 0.6
 SIDE = 0.2  # sine of a turn from which on a side wholly hides or is revealed
 DARKEST = 0.4  # of light
-CLEAN_RIM = 0.65  # of the upper lid's edge that goes as it falls: pixels of the eye lie in it
+CLEAN_RIM = 0.5  # of the upper lid's edge that goes as it falls: pixels of the eye lie in it
+LOOKED = 6.0  # of sines of a look up or aside: it goes then, too, since parts of the iris lie in it
 CLEAN_LIP = 0.85  # of the lower lip's, as parted lips shut: teeth lie in it and would lie on the upper lip
 CLEAN_PARTED = 0.85  # of what is done to shut lips: to lips that part further
 UNSHADED = 2.0  # how readily lower teeth come forth from what shades the tongue: 2 and half of it is none
 EYE_RADIUS = 0.115  # of an eyeball, tenths of a metre
 LOOKS = ((0.0, -1.0), (1.0, 0.0), (0.0, 0.0))  # the head's x, y, z of an iris that looks down, that looks to the left
-LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 0.8, 0.8  # of a unit for each sine of the eyes' pitch
+LID_FOLLOWS_DOWN, LID_FOLLOWS_UP = 1.1, 1.1  # of a unit for each sine of the eyes' pitch
 
 
 def rotation(pose: Tensor) -> Tensor:
@@ -218,6 +219,8 @@ class Animator(nn.Module):
         # one, a raised one of that its lashes' darkness alone.
         falling = (1.5 * (change[:, BLINK] - 0.1)).clamp(0, 1).view(1, -1, 1, 1)
         lash = torch.maximum(falling, (4 * (change[:, LID_RAISER] - 0.15)).clamp(0, 1).view(1, -1, 1, 1))
+        aside = (LOOKED * (torch.relu(-look[:, 0]) + look[:, 1].abs())).clamp(0, 1)
+        rim_goes = torch.maximum(falling, aside.view(1, -1, 1, 1))
         parted = (10 * (source[AT_UNITS.start + LIPS_PART] - 0.1)).clamp(0, 1)
         shutting = ((-4 * seal).clamp(0, 1) * parted).view(1, -1, 1, 1)
         opening = ((4 * change[:, OPENERS].sum(1)).clamp(0, 1) * (CLEAN_PARTED * parted)).view(1, -1, 1, 1)
@@ -242,7 +245,7 @@ class Animator(nn.Module):
             else:
                 darkened = torch.minimum(skin_above, shut)
                 skin_above = mix(skin_above, mix(darkened, shut, falling), lash)
-                edge = (edge - CLEAN_RIM * falling) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), falling)
+                edge = (edge - CLEAN_RIM * rim_goes) * mix(LID_EDGE, 1 / (1 - CLEAN_RIM), rim_goes)
             mask_above = edge.clamp(0, 1)
             here = cut(light, inside)
             hidden = mix(depths, behind[:3] * shadow_above, before) * shadow_below

@@ -28,9 +28,8 @@ DRAWS = {
     "AU17": (("chin", 1.0),),
     "AU45": (("lid", 1.0),),
 }
-FOREHEAD, GLABELLA, CROW, BRIDGE, CHIN, FOLD = 0.10, 0.11, 0.09, 0.10, 0.10, 0.13
+FOREHEAD, GLABELLA, CROW, BRIDGE, CHIN, FOLD, LASHES = 0.10, 0.11, 0.09, 0.10, 0.10, 0.13, 0.2
 BROW_LINE = (*BROWS[0], *BROWS[1])
-UNDER_EYES = (119, 348)
 WINGS = (129, 358)
 SMILE = UNITS.index("AU12")
 MARKED = 0.06  # of `_own_folds` along a fold's line: a face with folds of its own
@@ -129,7 +128,7 @@ def crease_map(
         where = np.maximum(_fold_zones(folds, eye_distance, x, y)["fold"], zones["crow"])
         of_smiles += own * (where * own_folds / own_smile - of_smiles)
     drawn += of_smiles
-    drawn += _closed_lids(grey, n, landmarks, eye_distance, x, y)
+    drawn += _lash_shadows(landmarks, eye_distance, x, y)
     skin = _is_skin(grey, n, landmarks, eye_distance, x, y)
     drawn = cv2.GaussianBlur(drawn * (skin * (1 - zones["lid"]) + zones["lid"]), (0, 0), max(n / 1024, 0.3))
     patch.of(whole)[:] = drawn
@@ -251,26 +250,16 @@ def _chin(p, e, x, y, zones) -> np.ndarray:
     return CHIN * zones["chin"] * _dent(arc, 0.03)
 
 
-def _closed_lids(grey, n: int, p, e, x, y) -> np.ndarray:
-    """A closed lid is convex and catches the light: at most a quarter brighter, towards the cheek below."""
-    out = np.zeros_like(grey)
-    for up, low, cheek, brow in zip(UPPER_LIDS, LOWER_LIDS, UNDER_EYES, BROWS, strict=True):
+def _lash_shadows(p, e, x, y) -> np.ndarray:
+    """What the lashes of a shut lid leave of the light under it."""
+    out = 0
+    for up, low in zip(UPPER_LIDS, LOWER_LIDS, strict=True):
         x0, x1 = p[up[0], 0], p[up[-1], 0]
-        upper, lower = curve(p, up, x), curve(p, low, x)
-        to_brow = (upper - y) / np.maximum(upper - curve(p, brow, x), 0.02)
-        near_cheek = np.hypot(x - p[cheek, 0], y - p[cheek, 1]) < 0.09 * e
-        lid = (to_brow > 0.2) & (to_brow < 0.6) & (x > x0) & (x < x1)
-        some = lid.any(0)
-        if not some.any() or not near_cheek.any():
-            continue
-        column = (grey * lid).sum(0) / np.maximum(lid.sum(0), 1)
-        column = np.interp(np.arange(len(column)), np.nonzero(some)[0], column[some]).astype(np.float32)
-        column = cv2.GaussianBlur(column[None], (0, 0), max(0.05 * e * n / 2, 0.3))
-        lighter = np.clip(0.8 * np.median(grey[near_cheek]) / np.maximum(column, 8) - 1, 0, 0.25)
-        v = (y - upper) / np.maximum(lower - upper, 1e-3)
-        within = np.clip(np.minimum(x - x0, x1 - x) / (0.15 * (x1 - x0)), 0, 1)
-        out += lighter * within * np.clip((v + 0.9) / 0.8, 0, 1) * np.clip((0.78 - v) / 0.2, 0, 1)
-    return out
+        w = x1 - x0
+        under = (y - curve(p, low, x)) / w
+        within = smoothstep(np.minimum(x - x0, x1 - x) / (0.3 * w))
+        out -= within * np.exp(-((under / np.where(under > 0, 0.08, 0.04)) ** 2))
+    return LASHES * out
 
 
 def _is_skin(grey, n: int, p, e, x, y) -> np.ndarray:

@@ -19,11 +19,23 @@ DARK, LIT = 8.0, (0.4, 1.2)
 LEAST_LID = 0.25  # of the eye's width, up to the brow
 SKIN_ABOVE = 0.15  # of the way from lid to brow: where lashes end
 FULL, ENDS = 0.4, 0.85  # of it: how far up a shut lid's own skin replaces what is darker
-SOFT_SKIN = 0.15  # of its brightness: from there on it counts as darker
-SKIN_BLUR = 0.12  # of the eye's width
-LIT_LID, MOST_LIT = 0.75, 1.35  # a shut lid's brightness: of the skin under the eye at least, of its own at most
-LASH_LINE, LIGHTEST_LASH = 0.045, 160  # of the eye's width; grey level
-EVEN = 0.04  # of the eye's width: the light is evened out along the lid, since no iris is quite where it is read
+SKIN_BLUR = 0.1  # of the eye's width, along the lid
+LIKE_CHEEK, EDGE_LIGHT = 0.75, (0.8, 1.5)  # a shut lid's edge: what it has of the skin under the eye, limits
+EDGE_ENDS = 0.9  # of the way to the brow
+# Of the eye's width, outer and inner corner: how far beside it a shut lid's skin begins, and over what.
+SIDES = np.array([[[0.06]], [[0.06]]], np.float32), np.array([[[0.35]], [[0.35]]], np.float32)
+LASHES = np.array([[[0.25]], [[0.06]]], np.float32), np.array([[[0.15]], [[0.12]]], np.float32)  # the same below them
+LASHES_UP = 0.45  # of the way to the brow
+LASH_LINE, LIGHTEST_LASH = 0.035, 160  # of the eye's width; grey level
+LASH_BLUR, DARKEST_LASH, LINE_ENDS = 0.02, 0.25, 0.15  # of the eye's width; of the lid's light; of the eye's width
+BESIDE_IRIS = (1.05, 1.3)  # radii of an iris: from where on there is white, and surely
+UNSURE = 0.05  # what an iris counts where light is told by white
+CORNER = 0.2  # of the eye's width: there are skin and lashes, which stay as the eyeball turns
+EVEN_SHADOW, LID_EDGE_SHADOW = 0.12, 0.25  # along the lid, of the eye's width; of a shadow's reach: lashes, as they are
+IN_CORNERS = (0.05, 1.1)  # the darkest and the brightest there
+BRIGHTEST = 1.25  # of the white, without shadows
+DEPTHS, NO_SHADOW = 6, 0.02  # under a lid's edge; pixels that speak for none
+EVEN = 0.1  # of the eye's width: the light is evened out along the lid, since no iris is quite where it is read
 
 
 def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, seams: Seams, eye_distance: float):
@@ -49,20 +61,31 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         centre = landmarks[iris[0], :2]
         radius = max(np.linalg.norm(landmarks[list(iris[1:]), :2] - centre, axis=1).mean(), pixel)
         away = np.hypot(x - centre[0], y - centre[1])
-        sclera = within & (away > 1.2 * radius)
+        beside = smoothstep((away / radius - BESIDE_IRIS[0]) / (BESIDE_IRIS[1] - BESIDE_IRIS[0]))
+        corner = 1 - smoothstep(np.minimum(x - x0, x1 - x) / (CORNER * w))
+        sclera = within & (beside > 0.99)
         white = np.percentile(own[sclera], 60, axis=0) if sclera.sum() > 20 else own.max((0, 1)) * 0.8
         whites.append(white)
-        ball = _diffused(own, sclera, white, w / pixel)
+        ball = _diffused(own, sclera * (1 - corner), white, w / pixel)
         ball = _with_iris(ball, own, image, patch, within, centre, radius, away)
         top, bottom = upper + rim, np.maximum(lower - 0.1 * gap, upper + rim + pixel)
-        # How the photo is lit against what is painted: next to a lid it lies in the lid's shadow.
+        # How the photo is lit against what is painted: next to a lid it lies in the lid's shadow. Lids have no shadow
+        # of the iris: nobody knows its edge to a pixel.
         lit = (own + DARK) / (ball + DARK)
-        seen = ((y > top - 2 * pixel) & (y < lower + 2 * pixel) & (gap > 4 * pixel))[..., None]
+        seen = ((y > top - 2 * pixel) & (y < lower + 2 * pixel) & (gap > pixel))[..., None]
+        certain = seen * (np.maximum(beside, UNSURE) * (1 - corner))[..., None]
+        shown = ((y > top) & (y < lower + 1.2 * pixel) & (gap > pixel))[..., None]
         clean = own.copy()
-        for shadow, away, brightest in zip(shadows, (y - top, lower - y), BRIGHTEST_SHADOW, strict=True):
-            away = np.clip(away / np.maximum(SHADOW_REACH * gap, pixel), 0, 1)[..., None]
-            shade = np.clip(lit, DEEPEST_SHADOW, brightest)
-            shade = np.where(seen, shade + (1 - shade) * smoothstep(away), 1)
+        for shadow, under, brightest in zip(shadows, (y - top, lower - y), BRIGHTEST_SHADOW, strict=True):
+            reach = np.maximum((SHADOW_REACH + (1 - SHADOW_REACH) * corner) * gap, pixel)
+            under = np.clip(under / reach, 0, 1)
+            limits = zip((DEEPEST_SHADOW, brightest), IN_CORNERS, strict=True)
+            deepest, most = (v + (c - v) * corner[..., None] for v, c in limits)
+            here = np.clip(lit, deepest, most)
+            shade = _along_lid(here, certain, under, EVEN_SHADOW * w / pixel)
+            own_share = beside * np.maximum(corner, 1 - smoothstep(under / LID_EDGE_SHADOW))
+            shade += own_share[..., None] * (here - shade)
+            shade = np.where(seen, shade + (1 - shade) * smoothstep(under)[..., None], 1)
             patch.of(shadow)[:] = np.where(seen, shade, patch.of(shadow))
             clean /= shade
             lit = lit / shade
@@ -72,19 +95,39 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         # A lid's shadow goes on under its rim, which goes as it falls.
         shadow = patch.of(shadows[0])
         shadow[:] = np.where((y < top)[..., None], np.take_along_axis(shadow, row, 0), shadow)
+        # No shadow leaves more light behind it than a white has.
+        upper_shade, lower_shade = (patch.of(shadow) for shadow in shadows)
+        excess = np.maximum((own + DARK) / (BRIGHTEST * upper_shade * lower_shade * (ball + DARK)), 1)
+        excess = np.where(shown, 1 + beside[..., None] * (excess - 1), 1)
+        nearer = (y < (upper + lower) / 2)[..., None]
+        upper_shade *= np.where(nearer, excess, 1)
+        lower_shade *= np.where(nearer, 1, excess)
+        clean /= excess
         lit = np.clip((np.take_along_axis(clean, row, 0) + DARK) / (np.take_along_axis(ball, row, 0) + DARK), *LIT)
-        lit = cv2.GaussianBlur(lit, (0, 0), sigmaX=EVEN * w / pixel, sigmaY=0.1)
+        trust = np.maximum(np.take_along_axis(beside[..., None], row, 0), UNSURE)
+        blur = {"ksize": (0, 0), "sigmaX": EVEN * w / pixel, "sigmaY": 0.1}
+        lit = cv2.GaussianBlur(lit * trust, **blur) / cv2.GaussianBlur(trust, **blur)[..., None]
         ball = ball * lit ** np.exp(-(((y - nearest) / (EDGE_REACH * eye_distance)) ** 2))[..., None]
-        soft = 1.2 * pixel
-        shown = (y > top - soft) & (y < lower + soft)
-        patch.of(inner)[:] = np.where(shown[..., None], clean, ball)
+        patch.of(inner)[:] = np.where(shown, clean, ball)
     return np.mean(whites, axis=0), shadows
+
+
+def _along_lid(lit: np.ndarray, certain: np.ndarray, under: np.ndarray, along: float) -> np.ndarray:
+    """Light [h,w,3] by how far under the lid's edge it lies (under [h,w], 0..1), even along the lid over so many
+    pixels. certain [h,w,1]: how sure it is of `lit`."""
+    level = under[None] * (DEPTHS - 1) - np.arange(DEPTHS, dtype=np.float32)[:, None, None]
+    near = np.maximum(1 - np.abs(level), 0)  # [DEPTHS,h,w]
+    weight = near * certain[..., 0]
+    total = np.concatenate([np.einsum("khw,hwc->kwc", weight, lit), weight.sum(1)[..., None]], -1)
+    total = gaussian_filter1d(total, along, axis=1, mode="nearest")
+    even = (total[..., :3] + NO_SHADOW) / (total[..., 3:] + NO_SHADOW)
+    return np.einsum("khw,kwc->hwc", near, even)
 
 
 def _diffused(own: np.ndarray, within: np.ndarray, white: np.ndarray, width: float) -> np.ndarray:
     """The white's own pixels spread outwards, far away its colour. width: of the eye, pixels."""
-    colour = np.where(within[..., None], own, 0).astype(np.float32)
     weight = within.astype(np.float32)
+    colour = own * weight[..., None]
     total, share = 2e-5 * white, np.float32(2e-5)
     for sigma, amount in ((0.05 * width, 1.0), (0.2 * width, 0.02)):
         total = total + amount * cv2.GaussianBlur(colour, (0, 0), sigma)
@@ -106,47 +149,57 @@ def _with_iris(ball, own, image, patch: Patch, within, centre, radius, away) -> 
 
 
 def shut_lids(image: np.ndarray, landmarks: np.ndarray, openings, seams: Seams) -> np.ndarray:
-    """float32 [S,S,3], 0..255: the photo with upper lids as they look when they have fallen. Their skin unrolls, light
-    and smooth, from under the lashes; fold, lashes and the brow's shadow, which would be drawn out with it, are gone;
-    and along their edges lies a fine line as dark as the lashes.
+    """float32 [S,S,3], 0..255: the photo with upper lids as they look when they have fallen. Their skin unrolls from
+    under the lashes, smooth, as light as the socket above and, towards their edge, nearly as what lies under the eye;
+    fold and lashes, which would be drawn out with it, are gone; and along their edges lies a soft line as dark as the
+    lashes.
     """
     size = len(image)
     pixel = 2 / (size - 1)
     shut = image.copy()
-    for (x0, x1), brows in zip(openings.eyes, LOWER_BROWS, strict=True):
+    for (x0, x1), brows, outer in zip(openings.eyes, LOWER_BROWS, (1, -1), strict=True):
         w = x1 - x0
         level = landmarks[list(brows), 1].min()
-        patch = Patch.around(size, x0 - 0.1 * w, x1 + 0.1 * w, level, seams.lower_lid.max() + 0.6 * w)
+        patch = Patch.around(size, x0 - 0.3 * w, x1 + 0.3 * w, level, seams.lower_lid.max() + 0.6 * w)
         x, y, own = patch.x, patch.y, patch.of(image)
         upper, lower, gap = (patch.over(v) for v in (seams.upper_lid, seams.lower_lid, seams.lid_gap))
         light = own @ GREY
         height = np.maximum(upper - curve(landmarks, brows, x), LEAST_LID * w)
         above, below = (upper - y) / height, (y - lower) / w
-        skin, skin_light = _skin(own, light, (above > SKIN_ABOVE) & (above < ENDS), w / pixel)
-        cheek, cheek_light = _skin(own, light, (below > 0.2) & (below < 0.5), w / pixel)
-        lit = np.clip(LIT_LID * cheek_light / skin_light, 1, MOST_LIT)
-        # Skin in shade is redder than in light, bags under eyes are bluer than lids: the lid has a hue between them.
-        skin_light = skin_light * lit
-        bluer = np.clip((lit - 1) / (MOST_LIT - 1), 0, 1) / 2
-        skin = skin * lit[..., None]
-        skin += bluer[..., None] * (cheek * (skin_light / cheek_light)[..., None] - skin)
-        share = smoothstep((ENDS - above) / (ENDS - FULL)) * smoothstep((skin_light - light) / (SOFT_SKIN * skin_light))
-        share = share * smoothstep((np.minimum(x - x0, x1 - x) / w + 0.1) / 0.2)
+        along_lid = SKIN_BLUR * w / pixel
+        skin, skin_light = _skin(own, light, (above > SKIN_ABOVE) & (above < ENDS), along_lid)
+        cheek, cheek_light = _skin(own, light, (below > 0.15) & (below < 0.45), along_lid)
+        inside = np.array([x - x0, x1 - x])[::outer] / w  # of its outer and of its inner corner
+        sides, lashes = (smoothstep((inside + s) / o).prod(0) for s, o in (SIDES, LASHES))
+        lit = np.clip(cheek_light / skin_light, *EDGE_LIGHT)
+        at_edge = cheek * (lit * skin_light / cheek_light)[..., None]
+        skin = skin + (LIKE_CHEEK * smoothstep(1 - above / EDGE_ENDS))[..., None] * (at_edge - skin)
+        # Further up the socket's own light and shade, without the lashes across them.
+        socket = gaussian_filter1d(
+            np.concatenate([own, np.ones_like(own[..., :1])], -1) * light[..., None] ** 2, along_lid, 1
+        )
+        socket = socket[..., :3] / np.maximum(socket[..., 3:], 1)
+        near_socket = 1 - sides * (1 - smoothstep((above - SKIN_ABOVE) / (ENDS - SKIN_ABOVE)))
+        skin = skin + near_socket[..., None] * (socket - skin)
+        across = sides + smoothstep(1 - above / LASHES_UP) * (lashes - sides)
+        share = smoothstep((ENDS - above) / (ENDS - FULL)) * across
         lid = own + share[..., None] * (skin - own)
         along = upper - y
         zone = (along < 0.06 * w) & (along > -pixel)
-        dark = np.minimum(np.where(zone, light, 999).min(0), LIGHTEST_LASH)
-        dark = gaussian_filter1d(dark, max(0.06 * w / pixel, 1), mode="nearest")
-        line = np.where(along > 0, np.exp(-((along / (LASH_LINE * w)) ** 2)), 1) * smoothstep(gap / (3 * pixel))
-        darker = np.clip(dark / np.maximum(lid @ GREY, 1), 0.1, 1)
+        dark = np.where(zone, cv2.GaussianBlur(light, (0, 0), max(LASH_BLUR * w / pixel, 0.3)), 999).min(0)
+        dark = gaussian_filter1d(np.minimum(dark, LIGHTEST_LASH), max(along_lid, 1), mode="nearest")
+        ends = smoothstep(np.minimum(x - x0, x1 - x) / (LINE_ENDS * w) + 0.5)
+        line = np.where(along > 0, np.exp(-((along / (LASH_LINE * w)) ** 2)), 1) * ends * smoothstep(gap / (3 * pixel))
+        darker = np.clip(dark / np.maximum(lid @ GREY, 1), DARKEST_LASH, 1)
         patch.of(shut)[:] = lid * (1 - line * (1 - darker))[..., None]
     return shut
 
 
-def _skin(own: np.ndarray, light: np.ndarray, within: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """RGB [1,w,3] of the brighter pixels of each column and its neighbours, and their brightness [1,w]."""
-    weight = np.where(within, light**4, 0) + 1e-3
+def _skin(own: np.ndarray, light: np.ndarray, within: np.ndarray, along: float) -> tuple[np.ndarray, np.ndarray]:
+    """RGB [1,w,3] of the brighter pixels of each column and its neighbours over so many pixels, and their brightness
+    [1,w]."""
+    weight = np.where(within, light**2, 0) + 1e-3
     total = np.concatenate([own * weight[..., None], weight[..., None]], -1).sum(0)
-    total = gaussian_filter1d(total, SKIN_BLUR * width, axis=0, mode="nearest")
+    total = gaussian_filter1d(total, along, axis=0, mode="nearest")
     skin = (total[:, :3] / total[:, 3:])[None].astype(np.float32)
     return skin, np.maximum(skin @ GREY, 1)

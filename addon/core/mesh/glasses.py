@@ -24,9 +24,9 @@ ANGLES, RADII = 72, 24
 OTHER_SIDE = 0.8  # what the other eye's rim counts
 NEAREST, FURTHEST = (0.33, 0.17), (0.62, 0.46)  # from an eye's middle, across and down, eye distances
 ROUND_BEND = 0.004
-# Eye distances from a rim: up to where nothing moves, from where on all does. Lids come close to rims.
+# Eye distances from a rim: up to where nothing moves, from where on all does. Lids that fall come close to rims.
 RIM, LID = (0.05, 0.16), (0.02, 0.07)
-LIDS = tuple(UNITS.index(u) for u in ("AU05", "AU07", "AU45"))
+LIDS = tuple(UNITS.index(u) for u in ("AU07", "AU45"))
 DARK_LENS = 0.4  # of the cheeks' brightness: nothing is seen to move behind it
 UNDER_EYES = (119, 348)
 

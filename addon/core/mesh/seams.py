@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .layout import INNER_LOWER_LIP, INNER_UPPER_LIP, LOWER_LIDS, MOUTH_CORNERS, UPPER_LIDS
+from .layout import INNER_LOWER_LIP, INNER_UPPER_LIP, IRISES, LOWER_LIDS, MOUTH_CORNERS, UPPER_LIDS
 
+IRIS_EDGE = 1.1  # of their radius
 SHUT = 0.035  # lip gap, eye distances, below which one seam serves both lips
 SLIT = 0.065  # the same where nothing bright lies between them
 LIP = 0.07  # eye distances beyond its inner edge: on the lip
@@ -55,7 +56,7 @@ def find_seams(image: np.ndarray, landmarks: np.ndarray, eye_distance: float) ->
         lid_gap,
         lip_gap,
         lid_rim=0.08 * lid_gap + np.minimum(0.08 * lid_gap, fine),
-        lower_lid_rim=np.minimum(0.12 * lid_gap, 2.5 * fine),
+        lower_lid_rim=np.clip(lower_lid - _under_irises(landmarks, x), 0, np.minimum(0.12 * lid_gap, 2.5 * fine)),
         lip_rim=np.minimum(1.5 * fine, 0.25 * lip_gap),
     )
 
@@ -68,6 +69,17 @@ def _lid_line(landmarks: np.ndarray, lids, x: np.ndarray) -> np.ndarray:
     path += [[right[-1, 0] + out, right[-1, 1]], [3, right[-1, 1]]]
     path = np.array(path)
     return np.interp(x, path[:, 0], path[:, 1])
+
+
+def _under_irises(landmarks: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Height of the irises' lower edges, and what is as dark as they are; -1 beside them."""
+    edge = np.full_like(x, -1.0)
+    for iris in IRISES:
+        centre = landmarks[iris[0], :2]
+        radius = IRIS_EDGE * np.linalg.norm(landmarks[list(iris[1:]), :2] - centre, axis=1).mean()
+        within = np.abs(x - centre[0]) < radius
+        edge[within] = centre[1] + np.sqrt(radius**2 - (x[within] - centre[0]) ** 2)
+    return edge
 
 
 def _lips(

@@ -45,6 +45,8 @@ def train(args: argparse.Namespace) -> None:
         training = replace(training, rate=args.rate)
     if args.judge != "estimator" and (args.start or args.precision):
         raise ZygomaError(f"--start and --precision are the estimator's; leave them out to train the {args.judge}.")
+    if not 0 <= args.keep < 1 or (args.keep and not args.start):
+        raise ZygomaError("--keep is a share of the weights that --start names: name them, and choose 0 to under 1.")
     if args.precision:
         training = replace(training, precision=args.precision)
     views, held_out = read_views(args.data, args.people).split(args.held_out)
@@ -55,7 +57,7 @@ def train(args: argparse.Namespace) -> None:
     weights = args.out / f"{args.judge}.safetensors"
     if args.judge == "estimator":
         start = estimator.load(args.start) if args.start else None
-        net = train_estimator.train_estimator(views, held_out, args.out, training, facts, args.resume, start)
+        net = train_estimator.train_estimator(views, held_out, args.out, training, facts, args.resume, start, args.keep)
         estimator.save(net, weights)
         estimator.export(net, weights.with_suffix(".onnx"))
     else:
@@ -175,6 +177,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--rounds", type=int, help="in place of the preset's")
     sub.add_argument("--rate", type=float, help="what it falls from, in place of the preset's: lower for a --start")
     sub.add_argument("--start", type=Path, help="weights of an estimator that this one begins with")
+    sub.add_argument("--keep", type=float, default=0.0, help="share of the --start's weights in the result")
     sub.add_argument("--precision", choices=("float32", "bfloat16"), help="of the estimator, in place of the preset's")
     sub.add_argument("--resume", action="store_true", help="go on with a run that stopped")
     sub.add_argument("--shuffled", action="store_true", help="labels dealt out at random: must learn nothing")

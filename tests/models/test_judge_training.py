@@ -328,6 +328,25 @@ def test_the_command_line_trains(folder, tmp_path, capsys):
     assert "holds a run already" in capsys.readouterr().err
 
 
+def test_a_training_keeps_a_share_of_the_weights_it_began_with(folder, tmp_path, capsys):
+    words = ["train", "estimator", "--data", str(folder), "--preset", "smoke", "--rounds", "1", "--out"]
+    assert main([*words, str(tmp_path / "first")]) == 0
+    began = tmp_path / "first" / "estimator.safetensors"
+    ends = []
+    for keep in ("0", "0.5"):
+        again = ["--start", str(began), "--rate", "0.02", "--keep", keep]
+        assert main([*words, str(tmp_path / f"kept {keep}"), *again]) == 0
+        ends.append(estimator.load(tmp_path / f"kept {keep}" / "estimator.safetensors").state_dict())
+    start = estimator.load(began).state_dict()
+    name = "stages.0.0.weight"  # which the widening of readings leaves alone
+    moved, half = (end[name] - start[name] for end in ends)
+    assert moved.abs().max() > 0.01
+    assert torch.allclose(half, moved / 2, atol=1e-3)  # kept as float16
+    capsys.readouterr()
+    assert main([*words, str(tmp_path / "none"), "--keep", "0.5"]) == 1
+    assert "--start" in capsys.readouterr().err
+
+
 def test_weights_of_another_network_are_no_start(folder, tmp_path, capsys):
     words = ["train", "estimator", "--data", str(folder), "--preset", "smoke", "--rounds", "1", "--out"]
     assert main([*words, str(tmp_path / "first")]) == 0

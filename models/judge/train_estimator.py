@@ -260,7 +260,8 @@ def train_estimator(
     share: float = 0.0,
 ) -> Estimator:
     """Trains on `views`, looks at `held_out`; returns the estimator with its averaged weights, evened. start: one with
-    whose weights it begins, and of which it keeps this share, see mixed. Raises ZygomaError where that one is another network; see training.train."""
+    whose weights it begins; share: what it keeps of those in the end, see mixed. Raises ZygomaError where `start` is
+    another network; see training.train."""
     if start is not None and start.config != training.network:
         raise ZygomaError(
             f"The weights to begin with are of another network, {start.config}, than the preset's, {training.network}; "

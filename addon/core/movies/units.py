@@ -58,8 +58,8 @@ SHOWN: dict[str, Shown] = {
     "mouthFunnel": Shown({"AU22": 0.3}, (0.0, 0.02, 0.1), 0.5),
 }
 READ: tuple[str, ...] = tuple(sorted({unit for shown in SHOWN.values() for unit in shown.units} | {"AU06"}))
-# What the estimator reads of a full one, see faces.changes, where no score answers to a unit (AU09, AU23), or less well.
-# They mostly rest, so the median is the person's rest; where that is unknown, a unit has its score or is 0.
+# What the estimator reads of a full one, see faces.changes, where no score answers to a unit (AU09, AU23), or one does
+# less well. They mostly rest, so the median is the person's rest; where that is unknown, a unit has its score or is 0.
 CHANGED: dict[str, float] = {"AU05": 0.75, "AU09": 0.6, "AU10": 0.8, "AU23": 0.6}
 UNREAD = ("AU14", "AU20")  # neither answers to them on real faces
 REST_NEEDED = tuple(sorted(CHANGED.keys() - set(READ)))  # a still or a short recording does not tell of these

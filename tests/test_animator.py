@@ -16,7 +16,7 @@ from addon.core.session import OUTPUTS, Generator
 PAINTINGS = ("mona_lisa", "raphael")
 SMILING = ("114", "186")  # as seen by eye
 DEEP_SET, LAUGHING = ("026", "092", "204"), ("074", "102", "156")  # eyes under low brows; lower teeth to be seen
-MADE_UP = ("034", "140")
+MASCARA = ("034", "140")
 READER = 0.01  # eye distances by which landmarks of nearly the same picture wander
 MOUTH = {"AU25": 1, "AU26": 1}
 
@@ -156,7 +156,7 @@ def test_shut_lids_are_skin_above_a_fine_line(generator, reader, shared):
 
 def test_eyes_that_look_up_take_their_irises_along(generator, reader, shared):
     """White shows above the lower lid where the iris was, no arc of it."""
-    for name in MADE_UP:
+    for name in MASCARA:
         photo = read_photo(shared / "portraits" / "people" / f"{name}.jpg")
         source = generator.encode(photo, reader.face(photo), 512)
         points = source.crop.to_crop(source.face.landmarks)[:, :2]

@@ -13,7 +13,16 @@ from addon.core.faces import FaceReader, cut, read_photo
 from addon.core.faces.topology import MIRROR
 from addon.core.mesh import encode, load_basis
 from addon.core.mesh.glasses import find_glasses
-from addon.core.mesh.layout import GRID, IRISES, STATE, eye_distance
+from addon.core.mesh.layout import (
+    GRID,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    IRISES,
+    LOWER_LIDS,
+    STATE,
+    UPPER_LIDS,
+    eye_distance,
+)
 from addon.core.pack import BASIS, find_pack
 from addon.core.session import Generator
 
@@ -231,6 +240,32 @@ def test_mouth_the_wrong_way_round_is_refused(generator, read):
     with pytest.raises(FaceError, match="does not fit this face"):
         encode(cut(photo.pixels, crop), inside_out, face.blendshapes, basis, pose=face.pose)
     encode(cut(photo.pixels, crop), landmarks, face.blendshapes, basis, pose=face.pose)
+
+
+def test_eye_of_no_width_is_refused(generator, read):
+    photo, face = read("raphael")
+    landmarks = face.landmarks.copy()
+    eye = [*UPPER_LIDS[1], *LOWER_LIDS[1]]
+    landmarks[eye] = landmarks[eye].mean(0)
+    with pytest.raises(FaceError, match="does not fit this face"):
+        generator.encode(photo, replace(face, landmarks=landmarks), 256)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("light", "crossed"), [(0, 0), (1, 0), (1, 3), (255, 3)])
+def test_shut_eyes_and_lips_open_in_any_light(generator, read, light, crossed):
+    """Landmarks of what is shut touch or cross; black and white photos have nothing to divide by."""
+    photo, face = read("mona_lisa")
+    landmarks = face.landmarks.copy()
+    for above, below in zip((*UPPER_LIDS, INNER_UPPER_LIP), (*LOWER_LIDS, INNER_LOWER_LIP), strict=True):
+        landmarks[list(above[1:-1]), 1] = landmarks[list(below[1:-1]), 1] + crossed
+    lit = replace(photo, pixels=(photo.pixels.astype(int) * light).clip(0, 255).astype(np.uint8))
+    source = generator.encode(lit, replace(face, landmarks=landmarks), 256)
+    check_state(source)
+    opened = generator.animate(source, target(source.vector, vector({"AU05": 1, "AU25": 1, "AU26": 1}))[None])
+    lips = source.crop.to_crop(landmarks)[[78, 308], :2]
+    (x0, x1), y = lips[:, 0].astype(int), int(lips[:, 1].mean())
+    assert opened.synthetic[0, y : y + (x1 - x0) // 2, x0:x1].max() == 255
 
 
 def teeth_of(layer):

@@ -75,7 +75,8 @@ def encode(
     fit = fit_head(basis, points[: len(basis.landmark_mean)], readings, prior, given)
     error = float(fit.error.mean())
     openings = Openings.of(points)
-    if not error <= REFUSED or openings.mouth[0] >= openings.mouth[1]:  # a NaN is no fit either
+    narrowest = min(right - left for left, right in (*openings.eyes, openings.mouth))
+    if not error <= REFUSED or narrowest * (size - 1) < 2:  # a NaN is no fit either, nor is what has not a pixel
         raise FaceError(
             f"The head does not fit this face (landmarks {error:.2f} eye distances off): choose another face or photo."
         )

@@ -18,24 +18,27 @@ DEEPEST_SHADOW, BRIGHTEST_SHADOW = 0.25, (1.0, 1.5)  # of the upper and the lowe
 DARK, LIT = 8.0, (0.4, 1.2)
 LEAST_LID = 0.25  # of the eye's width, up to the brow
 SKIN_ABOVE = 0.15  # of the way from lid to brow: where lashes end
-FULL, ENDS = 0.4, 0.85  # of it: how far up a shut lid's own skin replaces what is darker
+FULL, ENDS = 0.4, 0.85  # of it: up to where a shut lid is smooth skin alone, from where on the photo alone
+UNDER_EYE = (0.15, 0.45)  # of the eye's width, under it: where its cheek is looked at
 SKIN_BLUR = 0.1  # of the eye's width, along the lid
-LIKE_CHEEK, EDGE_LIGHT = 0.75, (0.8, 1.5)  # a shut lid's edge: what it has of the skin under the eye, limits
-EDGE_ENDS = 0.9  # of the way to the brow
-# Of the eye's width, outer and inner corner: how far beside it a shut lid's skin begins, and over what.
-SIDES = np.array([[[0.06]], [[0.06]]], np.float32), np.array([[[0.35]], [[0.35]]], np.float32)
-LASHES = np.array([[[0.25]], [[0.06]]], np.float32), np.array([[[0.15]], [[0.12]]], np.float32)  # the same below them
-LASHES_UP = 0.45  # of the way to the brow
-LASH_LINE, LIGHTEST_LASH = 0.05, 160  # of the eye's width; grey level
-LASH_BLUR, DARKEST_LASH, LINE_ENDS = 0.01, 0.12, 0.15  # of the eye's width; of the lid's light; of the eye's width
+LIKE_CHEEK, EDGE_LIGHT = 0.75, (0.8, 1.5)  # of a shut lid's edge: share of the cheek's colour; of the skin's light
+EDGE_ENDS = 0.9  # of the way to the brow: up to where a shut lid takes after the cheek
+# Of the eye's width: how far beside its corners a shut lid's skin begins, over what; and near the lashes, which go on
+# beside the eye, at its outer and its inner corner.
+SIDES = 0.06, 0.35
+LASH_SIDES = np.array([[[0.25]], [[0.06]]], np.float32), np.array([[[0.15]], [[0.12]]], np.float32)
+LASHES_UP = 0.45  # of the way to the brow: up to where lashes reach
+LASH_LINE, LASH_BLUR, LINE_ENDS = 0.05, 0.01, 0.15  # of the eye's width: a shut lid's dark line, its height and ends
+LASH_BAND = 0.06  # of the eye's width, above the lid's edge: where its darkness is looked for
+LIGHTEST_LASH, DARKEST_LASH = 160, 0.12  # grey level; of the lid's light
 BESIDE_IRIS = (1.05, 1.3)  # radii of an iris: from where on there is white, and surely
 UNSURE = 0.05  # what an iris counts where light is told by white
 CORNER = 0.2  # of the eye's width: there are skin and lashes, which stay as the eyeball turns
+CORNER_SHADOW = (0.05, 1.1)  # the darkest and the brightest there
 EVEN_SHADOW, LID_EDGE_SHADOW = 0.12, 0.25  # along the lid, of the eye's width; of a shadow's reach: lashes, as they are
-IN_CORNERS = (0.05, 1.1)  # the darkest and the brightest there
-BRIGHTEST = 1.25  # of the white, without shadows
-DEPTHS, NO_SHADOW = 6, 0.02  # under a lid's edge; pixels that speak for none
-EVEN = 0.1  # of the eye's width: the light is evened out along the lid, since no iris is quite where it is read
+DEPTHS, NO_SHADOW = 6, 0.02  # steps of a shadow's reach in which it is even along the lid; pixels that speak for none
+BRIGHTEST = 1.25  # of the painted eyeball, once shadows are taken out
+EVEN_LIGHT = 0.1  # of the eye's width: the edge's light along the lid, since no iris is quite where it is read
 
 
 def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, seams: Seams, eye_distance: float):
@@ -76,16 +79,13 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         certain = seen * (np.maximum(beside, UNSURE) * (1 - corner))[..., None]
         shown = ((y > top) & (y < lower + 1.2 * pixel) & (gap > pixel))[..., None]
         clean = own.copy()
+        reach = np.maximum((SHADOW_REACH + (1 - SHADOW_REACH) * corner) * gap, pixel)
         for shadow, under, brightest in zip(shadows, (y - top, lower - y), BRIGHTEST_SHADOW, strict=True):
-            reach = np.maximum((SHADOW_REACH + (1 - SHADOW_REACH) * corner) * gap, pixel)
             under = np.clip(under / reach, 0, 1)
-            limits = zip((DEEPEST_SHADOW, brightest), IN_CORNERS, strict=True)
-            deepest, most = (v + (c - v) * corner[..., None] for v, c in limits)
-            here = np.clip(lit, deepest, most)
-            shade = _along_lid(here, certain, under, EVEN_SHADOW * w / pixel)
-            own_share = beside * np.maximum(corner, 1 - smoothstep(under / LID_EDGE_SHADOW))
-            shade += own_share[..., None] * (here - shade)
-            shade = np.where(seen, shade + (1 - shade) * smoothstep(under)[..., None], 1)
+            limits = zip((DEEPEST_SHADOW, brightest), CORNER_SHADOW, strict=True)
+            here = np.clip(lit, *(v + (c - v) * corner[..., None] for v, c in limits))
+            shade = _lid_shadow(here, certain, under, beside, corner, EVEN_SHADOW * w / pixel)
+            shade = np.where(seen, shade, 1)
             patch.of(shadow)[:] = np.where(seen, shade, patch.of(shadow))
             clean /= shade
             lit = lit / shade
@@ -105,11 +105,21 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
         clean /= excess
         lit = np.clip((np.take_along_axis(clean, row, 0) + DARK) / (np.take_along_axis(ball, row, 0) + DARK), *LIT)
         trust = np.maximum(np.take_along_axis(beside[..., None], row, 0), UNSURE)
-        blur = {"ksize": (0, 0), "sigmaX": EVEN * w / pixel, "sigmaY": 0.1}
+        blur = {"ksize": (0, 0), "sigmaX": EVEN_LIGHT * w / pixel, "sigmaY": 0.1}
         lit = cv2.GaussianBlur(lit * trust, **blur) / cv2.GaussianBlur(trust, **blur)[..., None]
         ball = ball * lit ** np.exp(-(((y - nearest) / (EDGE_REACH * eye_distance)) ** 2))[..., None]
         patch.of(inner)[:] = np.where(shown, clean, ball)
     return np.mean(whites, axis=0), shadows
+
+
+def _lid_shadow(lit: np.ndarray, certain: np.ndarray, under: np.ndarray, beside, corner, along: float) -> np.ndarray:
+    """A lid's shadow [h,w,3] from the light beside it: even along the lid, so that no iris is left in it, but as it is
+    in corners and where the lid's lashes are. beside, corner [h,w]: how far a pixel is no iris', how far a corner's;
+    the others as `_along_lid` takes them."""
+    shade = _along_lid(lit, certain, under, along)
+    own_share = beside * np.maximum(corner, 1 - smoothstep(under / LID_EDGE_SHADOW))
+    shade += own_share[..., None] * (lit - shade)
+    return shade + (1 - shade) * smoothstep(under)[..., None]
 
 
 def _along_lid(lit: np.ndarray, certain: np.ndarray, under: np.ndarray, along: float) -> np.ndarray:
@@ -168,28 +178,27 @@ def shut_lids(image: np.ndarray, landmarks: np.ndarray, openings, seams: Seams) 
         above, below = (upper - y) / height, (y - lower) / w
         along_lid = SKIN_BLUR * w / pixel
         skin, skin_light = _skin(own, light, (above > SKIN_ABOVE) & (above < ENDS), along_lid)
-        cheek, cheek_light = _skin(own, light, (below > 0.15) & (below < 0.45), along_lid)
+        cheek, cheek_light = _skin(own, light, (below > UNDER_EYE[0]) & (below < UNDER_EYE[1]), along_lid)
         inside = np.array([x - x0, x1 - x])[::outer] / w  # of its outer and of its inner corner
-        sides, lashes = (smoothstep((inside + s) / o).prod(0) for s, o in (SIDES, LASHES))
+        sides, lashes = (smoothstep((inside + s) / o).prod(0) for s, o in (SIDES, LASH_SIDES))
         lit = np.clip(cheek_light / skin_light, *EDGE_LIGHT)
         at_edge = cheek * (lit * skin_light / cheek_light)[..., None]
         skin = skin + (LIKE_CHEEK * smoothstep(1 - above / EDGE_ENDS))[..., None] * (at_edge - skin)
         # Further up the socket's own light and shade, without the lashes across them.
-        socket = gaussian_filter1d(
-            np.concatenate([own, np.ones_like(own[..., :1])], -1) * light[..., None] ** 2, along_lid, 1
-        )
+        weighted = np.concatenate([own, np.ones_like(own[..., :1])], -1) * light[..., None] ** 2
+        socket = gaussian_filter1d(weighted, along_lid, 1)
         socket = socket[..., :3] / np.maximum(socket[..., 3:], 1)
         near_socket = 1 - sides * (1 - smoothstep((above - SKIN_ABOVE) / (ENDS - SKIN_ABOVE)))
         skin = skin + near_socket[..., None] * (socket - skin)
         across = sides + smoothstep(1 - above / LASHES_UP) * (lashes - sides)
         share = smoothstep((ENDS - above) / (ENDS - FULL)) * across
         lid = own + share[..., None] * (skin - own)
-        along = upper - y
-        zone = (along < 0.06 * w) & (along > -pixel)
+        up = upper - y
+        zone = (up < LASH_BAND * w) & (up > -pixel)
         dark = np.where(zone, cv2.GaussianBlur(light, (0, 0), max(LASH_BLUR * w / pixel, 0.3)), 999).min(0)
         dark = gaussian_filter1d(np.minimum(dark, LIGHTEST_LASH), max(along_lid, 1), mode="nearest")
         ends = smoothstep(np.minimum(x - x0, x1 - x) / (LINE_ENDS * w) + 0.5)
-        line = np.where(along > 0, np.exp(-((along / (LASH_LINE * w)) ** 2)), 1) * ends * smoothstep(gap / (3 * pixel))
+        line = np.where(up > 0, np.exp(-((up / (LASH_LINE * w)) ** 2)), 1) * ends * smoothstep(gap / (3 * pixel))
         darker = np.clip(dark / np.maximum(lid @ GREY, 1), DARKEST_LASH, 1)
         patch.of(shut)[:] = lid * (1 - line * (1 - darker))[..., None]
     return shut

@@ -32,6 +32,10 @@ def paint_layers(
 
     The head's turn [3,3], its scale and how far the jaw has dropped [3], in tenths of a metre, say where teeth are.
     Masks are soft inside the opening and lie in the photo's coordinates, so that they travel with their layer.
+
+    Planes, colours and shadows three each: `above` colours, mask, shadow of lids and lip on what lies behind, colours
+    once shut, the lip's shadow without the photo's own teeth; `below` colours, mask, shadow; `inner` colours, opacity,
+    what of it the photo shows; `jaw` colours, opacity, what stands before the tongue, what of it the photo shows.
     """
     size = len(photo)
     pixel = 2 / (size - 1)

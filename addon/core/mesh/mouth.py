@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from .layout import OUTER_LOWER_LIP, curve, smoothstep
-from .patch import Patch
+from .patch import Patch, sampled
 from .seams import Seams
 
 STANDARD_SKIN = np.array([1.23, 0.96, 0.81])  # a standard skin's colour, over its own mean
@@ -19,7 +18,7 @@ LIT_LIP, LIT_AROUND = 0.72, 0.95  # of the cheeks' brightness: lip, and skin aro
 DARKEST_MOUTH = 0.7  # of it: a mouth in shadow
 OWN_PIXELS = 30
 # Teeth are compared over the middle of a mouth, as shares of its width, in rows, as shares of the gap; how wide a tooth
-# is of that middle; how much brightness there varies with painted teeth; what share of that teeth may have.
+# is of that middle; how much brightness varies there in painted teeth; what share of that a photo's own may have.
 ALONG, COLUMNS, OWN_ROWS = 0.25, 64, (0.3, 0.4, 0.5, 0.6, 0.7)
 OWN_TOOTH, PAINTED_CONTRAST, CONTRAST = 0.2, 0.1, (0.35, 1.0)
 SOFT_TEETH = 0.65  # that contrast where a photo shows no teeth
@@ -85,12 +84,10 @@ def _own_teeth(image: np.ndarray, seams: Seams, openings, skin: np.ndarray) -> t
 def _own_contrast(image: np.ndarray, seams: Seams, openings) -> float:
     """Of the photo's own teeth, as Palette has it, along the height that has least: there are no gums nor edges."""
     x0, x1 = openings.mouth
-    w, across = x1 - x0, np.linspace(-1, 1, len(image))
+    w = x1 - x0
     x = np.linspace(x0 + (0.5 - ALONG) * w, x0 + (0.5 + ALONG) * w, COLUMNS)
-    upper, lower = (np.interp(x, across, line) for line in (seams.upper_lip, seams.lower_lip))
-    y = upper + np.array(OWN_ROWS)[:, None] * (lower - upper)
-    at = [((v + 1) * (len(image) - 1) / 2).astype(np.float32) for v in np.broadcast_arrays(x, y)]
-    rows = cv2.remap(image, *at, cv2.INTER_LINEAR).mean(-1)
+    upper, lower = seams.lips(x)
+    rows = sampled(image, x, upper + np.array(OWN_ROWS)[:, None] * (lower - upper)).mean(-1)
     around = gaussian_filter1d(rows, OWN_TOOTH * COLUMNS, axis=1)
     return float(np.clip((rows / np.maximum(around, 1)).std(1).min() / PAINTED_CONTRAST, *CONTRAST))
 

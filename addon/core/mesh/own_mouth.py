@@ -9,7 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, median_filter
 
 from .layout import GREY, smoothstep
-from .patch import Patch
+from .patch import Patch, sampled
 from .seams import Seams
 
 RIMS = 0.22, 0.16  # of the gap, at the upper and the lower lip: what lies in a lip's shadow, gum between teeth among it
@@ -25,14 +25,14 @@ MIDDLE, PARTLY = 0.25, (0.3, 0.5)  # of the mouth's width; of the middle: if so 
 MOST, WIDE = 0.35, (0.65, 0.8)  # the same of what falls
 DARK_BITE = -0.7, -0.55  # of the brightness of teeth: lighter lines are no gap
 AS_BRIGHT = 0.4, 0.5  # as teeth: what lies on the lower lip, if it is none of them, if it is
-STEPS, HEIGHTS = 41, 24  # columns and rows in which the line between the teeth is looked for
+STEPS, HEIGHTS = 41, 24  # columns and rows in which the line between the teeth is looked for; rows for their end, too
 HIGHEST_BITE = 0.35  # of the gap
-LOWER = 0.35  # of the brightness of teeth: so much darker a line must be to lie at the gap's top, not at its bottom
-END_STEPS, FIRST_END = 81, 0.3  # columns and first share of the gap in which the teeth's end is looked for
-PALE, BRIGHT = 0.88, 0.6  # of the teeth's own: what is one
-EVEN = 0.06  # eye distances over which a lip's shade is brought together: no gaps between teeth are in it
-GUM_LIT = 1.3  # where lips bare it
 BEND = 4.0  # cost of the square of what share of the gap the line climbs from one column to the next
+AT_TOP = 0.35  # of the brightness of teeth: so much darker a line must be to lie at the gap's top, not at its bottom
+END_STEPS, FIRST_END = 81, 0.3  # columns and first share of the gap in which the teeth's end is looked for
+PALE, BRIGHT = 0.88, 0.6  # of their own green over red, of their brightness: what is a tooth
+EVEN = 0.06  # eye distances over which a lip's shade is brought together: no gaps between teeth are in it
+GUM_LIT = 1.3  # of a gum's brightness behind lips: where they bare it
 
 
 def bite_line(image: np.ndarray, seams: Seams, openings) -> np.ndarray:
@@ -40,17 +40,12 @@ def bite_line(image: np.ndarray, seams: Seams, openings) -> np.ndarray:
 
     image float32 [S,S,3].
     """
-    size = len(image)
     x0, x1 = openings.mouth
     x = np.linspace(x0, x1, STEPS)[1:-1]
-    across = np.linspace(-1, 1, size)
-    upper, lower = (np.interp(x, across, line) for line in (seams.upper_lip, seams.lower_lip))
+    upper, lower = seams.lips(x)
     share = np.linspace(HIGHEST_BITE, 1, HEIGHTS)[:, None]
-    at = [
-        ((v + 1) * (size - 1) / 2).astype(np.float32) for v in np.broadcast_arrays(x, upper + share * (lower - upper))
-    ]
-    grey = cv2.remap(image, *at, cv2.INTER_LINEAR) @ GREY
-    cost = (grey / max(np.percentile(grey, 90), 1) + LOWER * (1 - share)).T
+    grey = sampled(image, x, upper + share * (lower - upper)) @ GREY
+    cost = (grey / max(np.percentile(grey, 90), 1) + AT_TOP * (1 - share)).T
     level = np.linspace(0, 1, HEIGHTS)
     bend = BEND * np.subtract.outer(level, level) ** 2
     total, came_from = cost[0], []
@@ -63,27 +58,22 @@ def bite_line(image: np.ndarray, seams: Seams, openings) -> np.ndarray:
     for back in reversed(came_from):
         chosen.append(int(back[chosen[-1]]))
     bite = np.convolve(np.pad(share[chosen[::-1], 0], 2, mode="edge"), np.ones(5) / 5, "valid")
-    bite = np.interp(across, np.r_[x0, x, x1], np.r_[1, bite, 1])
+    bite = np.interp(np.linspace(-1, 1, len(image)), np.r_[x0, x, x1], np.r_[1, bite, 1])
     return seams.upper_lip + bite * (seams.lower_lip - seams.upper_lip)
 
 
 def teeth_end(image: np.ndarray, seams: Seams, openings, teeth: np.ndarray) -> np.ndarray:
     """Heights [S]: down to where a parted mouth shows teeth of that colour, RGB [3], and no lip that landmarks leave in
     it; the lower lip where it shows none."""
-    size = len(image)
-    x0, x1 = openings.mouth
-    x, across = np.linspace(x0, x1, END_STEPS), np.linspace(-1, 1, size)
-    upper, lower = (np.interp(x, across, line) for line in (seams.upper_lip, seams.lower_lip))
+    x = np.linspace(*openings.mouth, END_STEPS)
+    upper, lower = seams.lips(x)
     share = np.linspace(FIRST_END, 1, HEIGHTS)[:, None]
-    at = [
-        ((v + 1) * (size - 1) / 2).astype(np.float32) for v in np.broadcast_arrays(x, upper + share * (lower - upper))
-    ]
-    seen = cv2.remap(image, *at, cv2.INTER_LINEAR)
+    seen = sampled(image, x, upper + share * (lower - upper))
     pale = seen[..., 1] / np.maximum(seen[..., 0], 1) > PALE * teeth[1] / max(teeth[0], 1)
     tooth = pale & (seen.mean(-1) > BRIGHT * teeth.mean())
     end = np.where(tooth[0], share[np.logical_and.accumulate(tooth).sum(0) - 1, 0], 1)
     end = gaussian_filter1d(median_filter(end, END_STEPS // 8, mode="nearest"), END_STEPS / 30, mode="nearest")
-    end = np.interp(across, x, end)
+    end = np.interp(np.linspace(-1, 1, len(image)), x, end)
     return seams.upper_lip + end * (seams.lower_lip - seams.upper_lip)
 
 

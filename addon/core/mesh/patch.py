@@ -44,7 +44,12 @@ class Patch:
 
     def sample(self, picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Bilinear samples of a whole [S,S] or [S,S,3] float32 array at crop units that broadcast to the patch."""
-        x, y = np.broadcast_arrays(x, y)
-        to_pixel = (self.size - 1) / 2
-        at = [((v + 1) * to_pixel).astype(np.float32) for v in (x, y)]
-        return cv2.remap(picture, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return sampled(picture, x, y)
+
+
+def sampled(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Bilinear samples of a whole [S,S] or [S,S,3] float32 array at crop units that broadcast; its border goes on
+    outside."""
+    to_pixel = (len(picture) - 1) / 2
+    at = [((v + 1) * to_pixel).astype(np.float32) for v in np.broadcast_arrays(x, y)]
+    return cv2.remap(picture, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -29,7 +29,7 @@ RIDGE = 0.02
 AMBIENT = 0.8  # of the light that nothing is known about
 LEAST_LIGHT = 0.25  # of the skin's mean
 ROUNDS = 6
-EYE_MARGIN, SOFT = 1.4, 1.2  # nodes
+SOFT = 1.2  # nodes
 LIDS = tuple(UNITS.index(u) for u in ("AU05", "AU07", "AU45"))  # these have shadows and a shading of their own
 
 

@@ -25,7 +25,7 @@ class Seams:
     """Heights [S] in crop units: upper and lower lids, upper and lower lip; gaps never below 0; rims in crop units.
 
     `lid_rim` of the upper lid (lash line included) and `lip_rim` travel with the skin, else lash and lip pixels stay
-    behind.
+    behind; `lower_lid_rim` too, but for irises.
     """
 
     upper_lid: np.ndarray
@@ -37,6 +37,11 @@ class Seams:
     lid_rim: np.ndarray
     lower_lid_rim: np.ndarray
     lip_rim: np.ndarray
+
+    def lips(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Heights of the upper and the lower lip at x, crop units."""
+        across = np.linspace(-1, 1, len(self.upper_lip))
+        return np.interp(x, across, self.upper_lip), np.interp(x, across, self.lower_lip)
 
 
 def find_seams(image: np.ndarray, landmarks: np.ndarray, eye_distance: float) -> Seams:

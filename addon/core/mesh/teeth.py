@@ -128,9 +128,8 @@ def _softened(light: np.ndarray, tooth: np.ndarray, contrast: float, sigma: floa
 
 def _painted(seen: np.ndarray, at: Placement, patch: Patch, look: Look, lit: np.ndarray) -> np.ndarray:
     """Placed maps [h,w,6] in colour: RGBA [h,w,4]. lit: share of light that the lips let in."""
-    turn = at.turn
     nx, ny, reached, tooth, tongue, alpha = (seen[..., k] for k in range(6))
-    normal = np.stack([nx, ny, -np.sqrt(np.clip(1 - nx**2 - ny**2, 0, 1))], -1) @ turn.T.astype(np.float32)
+    normal = np.stack([nx, ny, -np.sqrt(np.clip(1 - nx**2 - ny**2, 0, 1))], -1) @ at.turn.T.astype(np.float32)
     front = -look.light[2]
     shade = AMBIENT + (1 - AMBIENT) * np.clip(normal @ look.light, 0, None) / front
     shade += (TONGUE_SHADE - shade) * SOFT * tongue
@@ -141,10 +140,8 @@ def _painted(seen: np.ndarray, at: Placement, patch: Patch, look: Look, lit: np.
     rgb = tooth[..., None] * look.teeth + tongue[..., None] * look.tongue
     rgb += (1 - tooth - tongue)[..., None] * look.gum
     light = _softened(shade * reached, tooth, look.contrast, TOOTH * at.scale * (patch.size - 1) / 2)
-    rgb = (
-        rgb * (light[..., None] ** np.float32(WARM)) * lit[..., None]
-        + (GLOSS * gloss + WET * wet)[..., None] * look.teeth
-    )
+    rgb *= light[..., None] ** np.float32(WARM) * lit[..., None]
+    rgb += (GLOSS * gloss + WET * wet)[..., None] * look.teeth
     painted = np.concatenate([np.clip(rgb, 0, 255) * alpha[..., None], alpha[..., None]], -1).astype(np.float32)
     blur = np.sqrt(max(look.blur**2 - OWN_SHARPNESS**2, 0))
     if blur > 0.2:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from .layout import GREY, IRISES, LOWER_BROWS, LOWER_LIDS, UPPER_LIDS, curve, smoothstep
+from .layout import GREY, IRISES, LOWER_BROWS, LOWER_LIDS, UPPER_LIDS, curve, iris_of, smoothstep
 from .patch import Patch
 from .seams import Seams
 
@@ -61,8 +61,8 @@ def paint_eyeballs(inner: np.ndarray, image: np.ndarray, landmarks, openings, se
             patch.over(v) for v in (seams.upper_lid, seams.lower_lid, seams.lid_gap, seams.lid_rim)
         )
         within = (y > upper + 1.3 * rim + 1.5 * pixel) & (y < lower - 0.1 * gap - pixel) & (gap > 4 * pixel)
-        centre = landmarks[iris[0], :2]
-        radius = max(np.linalg.norm(landmarks[list(iris[1:]), :2] - centre, axis=1).mean(), pixel)
+        centre, radius = iris_of(landmarks, iris)
+        radius = max(radius, pixel)
         away = np.hypot(x - centre[0], y - centre[1])
         beside = smoothstep((away / radius - BESIDE_IRIS[0]) / (BESIDE_IRIS[1] - BESIDE_IRIS[0]))
         corner = 1 - smoothstep(np.minimum(x - x0, x1 - x) / (CORNER * w))

@@ -4,6 +4,8 @@ Crop units: x = pixel * 2 / (S - 1) - 1, so that -1 and 1 are the centres of the
 head is in the camera's frame, x right, y down, z away, in tenths of a metre with its origin between the eyes.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 STATE = (
@@ -34,8 +36,8 @@ STATE = (
 CAMERA_DISTANCE = 9.0
 GRID = 128
 LIP_EDGE = 2.25  # how many times softer than it looks the lower lip's edge is kept, so that its rim can go as lips shut
-GREY = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB: how bright it looks
 LID_EDGE = 4.0  # the upper lid's, whose rim goes as it falls
+GREY = np.array([0.299, 0.587, 0.114], np.float32)  # of RGB: how bright it looks
 
 # Image left to right; "first" is the eye on the image's left (the person's right).
 UPPER_LIDS = ((33, 246, 161, 160, 159, 158, 157, 173, 133), (362, 398, 384, 385, 386, 387, 388, 466, 263))
@@ -82,3 +84,9 @@ def grid(n: int) -> tuple[np.ndarray, np.ndarray]:
     """x [1,n] and y [n,1] of an n x n grid over the crop, corners on corners."""
     line = np.linspace(-1, 1, n)
     return line[None], line[:, None]
+
+
+def iris_of(landmarks: np.ndarray, iris: Sequence[int]) -> tuple[np.ndarray, float]:
+    """Middle [2] and radius of one of IRISES, of landmarks [478,2+]."""
+    centre = landmarks[iris[0], :2]
+    return centre, float(np.linalg.norm(landmarks[list(iris[1:]), :2] - centre, axis=1).mean())

@@ -29,7 +29,8 @@ STEPS, HEIGHTS = 41, 24  # columns and rows in which the line between the teeth 
 HIGHEST_BITE = 0.35  # of the gap
 BEND = 4.0  # cost of the square of what share of the gap the line climbs from one column to the next
 AT_TOP = 0.35  # of the brightness of teeth: so much darker a line must be to lie at the gap's top, not at its bottom
-END_STEPS, FIRST_END = 81, 0.3  # columns and first share of the gap in which the teeth's end is looked for
+# Columns and first share of the gap in which the teeth's end is looked for; columns in which most are to agree.
+END_STEPS, FIRST_END, END_WINDOW = 81, 0.3, 11
 PALE, BRIGHT = 0.88, 0.6  # of their own green over red, of their brightness: what is a tooth
 EVEN = 0.06  # eye distances over which a lip's shade is brought together: no gaps between teeth are in it
 GUM_LIT = 1.3  # of a gum's brightness behind lips: where they bare it
@@ -49,9 +50,8 @@ def bite_line(image: np.ndarray, seams: Seams, openings) -> np.ndarray:
     level = np.linspace(0, 1, HEIGHTS)
     bend = BEND * np.subtract.outer(level, level) ** 2
     total, came_from = cost[0], []
-    high = (lower - upper) / max((lower - upper).max(), 1e-6)
-    for step, stiff in zip(cost[1:], high[1:] ** 2, strict=True):  # a step climbs less where the gap is low
-        reached = total + stiff * bend
+    for step in cost[1:]:
+        reached = total + bend
         came_from.append(reached.argmin(1))
         total = reached.min(1) + step
     chosen = [int(total.argmin())]
@@ -72,7 +72,7 @@ def teeth_end(image: np.ndarray, seams: Seams, openings, teeth: np.ndarray) -> n
     pale = seen[..., 1] / np.maximum(seen[..., 0], 1) > PALE * teeth[1] / max(teeth[0], 1)
     tooth = pale & (seen.mean(-1) > BRIGHT * teeth.mean())
     end = np.where(tooth[0], share[np.logical_and.accumulate(tooth).sum(0) - 1, 0], 1)
-    end = gaussian_filter1d(median_filter(end, END_STEPS // 8, mode="nearest"), END_STEPS / 30, mode="nearest")
+    end = gaussian_filter1d(median_filter(end, END_WINDOW, mode="nearest"), END_STEPS / 30, mode="nearest")
     end = np.interp(np.linspace(-1, 1, len(image)), x, end)
     return seams.upper_lip + end * (seams.lower_lip - seams.upper_lip)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .layout import INNER_LOWER_LIP, INNER_UPPER_LIP, IRISES, LOWER_LIDS, MOUTH_CORNERS, UPPER_LIDS
+from .layout import INNER_LOWER_LIP, INNER_UPPER_LIP, IRISES, LOWER_LIDS, MOUTH_CORNERS, UPPER_LIDS, iris_of
 
 IRIS_EDGE = 1.1  # of their radius
 SHUT = 0.035  # lip gap, eye distances, below which one seam serves both lips
@@ -80,8 +80,8 @@ def _under_irises(landmarks: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Height of the irises' lower edges, and what is as dark as they are; -1 beside them."""
     edge = np.full_like(x, -1.0)
     for iris in IRISES:
-        centre = landmarks[iris[0], :2]
-        radius = IRIS_EDGE * np.linalg.norm(landmarks[list(iris[1:]), :2] - centre, axis=1).mean()
+        centre, radius = iris_of(landmarks, iris)
+        radius *= IRIS_EDGE
         within = np.abs(x - centre[0]) < radius
         edge[within] = centre[1] + np.sqrt(radius**2 - (x[within] - centre[0]) ** 2)
     return edge
